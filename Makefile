@@ -1,0 +1,92 @@
+# One Makefile for the whole house.  O= names the build directory, so that
+# several builds (plain, sanitized, clang) can stand side by side.
+O	?= build
+CC	?= cc
+PREFIX	?= /usr/local
+WERROR	?= -Werror
+
+WARN	= -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	  -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
+HARDEN	= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE \
+	  -fstack-clash-protection -fcf-protection
+CPPFLAGS += -D_GNU_SOURCE -I.
+CFLAGS	?= -O2 -g
+override CFLAGS += -std=c17 $(WARN) $(HARDEN) $(SANITIZE)
+LDFLAGS	+= -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANITIZE)
+LDLIBS	= -lbsd -lsodium -lseccomp -levent_core -pthread
+
+# A folder is a library of its own, but for its main.c; a program is a main.c
+# with its folder and common/.  Nothing links two folders together.
+FOLDERS	= common/bytes common/mail common/run common/msg master smtpd lookup \
+	  lookup/tables lookup/dns queue deliver/local deliver/remote admin
+obj	= $(patsubst %.c,$(O)/%.o,$(filter-out %/main.c $(MAINS),$(foreach d,$1,$(wildcard $d/*.c))))
+COMMON	= $(call obj,common/bytes common/mail common/run common/msg)
+
+# program: its main and the folders it is made of.  Those of libexec are
+# started by master, those of bin by people.
+MAINS	= master/main.c master/logger.c master/config.c smtpd/main.c \
+	  lookup/main.c lookup/dns/main.c queue/main.c deliver/local/main.c \
+	  deliver/remote/main.c admin/control.c admin/sallyport.c
+LIBEXEC	= master logger config smtpd lookup resolver queue local remote control
+BIN	= sallyport
+
+all: $(LIBEXEC:%=$(O)/libexec/%) $(BIN:%=$(O)/bin/%)
+
+define program # path, main, folders
+$(O)/$1: $(O)/$(2:.c=.o) $(call obj,$3) $(COMMON)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS) $4
+endef
+$(eval $(call program,libexec/master,master/main.c,master))
+$(eval $(call program,libexec/logger,master/logger.c,))
+$(eval $(call program,libexec/config,master/config.c,master/conf,-lconfuse))
+$(eval $(call program,libexec/smtpd,smtpd/main.c,smtpd))
+$(eval $(call program,libexec/lookup,lookup/main.c,lookup lookup/tables))
+$(eval $(call program,libexec/resolver,lookup/dns/main.c,lookup/dns,-lunbound))
+$(eval $(call program,libexec/queue,queue/main.c,queue))
+$(eval $(call program,libexec/local,deliver/local/main.c,deliver/local))
+$(eval $(call program,libexec/remote,deliver/remote/main.c,deliver/remote))
+$(eval $(call program,libexec/control,admin/control.c,admin/control))
+$(eval $(call program,bin/sallyport,admin/sallyport.c,admin,-ljansson))
+
+$(O)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# --- tests -----------------------------------------------------------------
+# tests/unit/FOLDER/test_x.c is linked with common/ and FOLDER, never with a
+# main.  (tests/unit/common for common/.)
+UNIT_SRC = $(wildcard tests/unit/*/test_*.c)
+UNIT	= $(UNIT_SRC:tests/unit/%.c=$(O)/tests/%)
+UNITLIBS = $(LDLIBS) -lcheck -lsubunit -lm -lrt
+
+define unit # test program, its folders
+$(O)/tests/$1: $(O)/tests/unit/$1.o $(call obj,$2) $(COMMON)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(UNITLIBS) $3
+endef
+# The folder of a unit test is its own: tests/unit/local is for deliver/local.
+folder_of = $(or $(value FOLDER_$1),$1)
+FOLDER_common =
+FOLDER_local = deliver/local
+FOLDER_remote = deliver/remote
+FOLDER_dns = lookup/dns
+FOLDER_lookup = lookup lookup/tables
+FOLDER_conf = master/conf
+UNIT_LIBS_dns = -lunbound
+UNIT_LIBS_conf = -lconfuse
+UNIT_LIBS_admin = -ljansson
+$(foreach t,$(UNIT:$(O)/tests/%=%),$(eval $(call unit,$t,$(if $(filter common/%,$t),,$(call folder_of,$(patsubst %/,%,$(dir $t)))),$(UNIT_LIBS_$(patsubst %/,%,$(dir $t))))))
+
+unit: $(UNIT)
+	@for t in $(UNIT); do $$t || exit 1; done
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf $(O)
+
+.PHONY: all unit format clean
+.SECONDARY:
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,51 @@
+/*
+ * address.h - mail addresses: the one parser for all of Sallyport.
+ *
+ * RFC 5321 section 4.1.2 (Path, Mailbox), limits of section 4.5.3.1.  What comes
+ * out is canonical: the local part as it was but for needless quoting, the
+ * domain in lower case, no source route.  No control character, CR, LF or NUL
+ * gets past it; bytes above 127 are refused (SMTPUTF8 is a later matter).
+ */
+#ifndef ADDRESS_H
+#define ADDRESS_H
+
+#include "common/bytes/span.h"
+
+#define ADDRESS_LOCAL_MAX  64	/* RFC 5321 section 4.5.3.1.1 */
+#define ADDRESS_DOMAIN_MAX 255	/* section 4.5.3.1.2 */
+#define ADDRESS_MAX	   254	/* a path is 256 with its brackets, section 4.5.3.1.3 */
+
+struct address {
+	char text[ADDRESS_MAX + 1];	/* "" is the null reverse-path */
+	uint16_t n;			/* its length */
+	uint16_t at;			/* where the '@' is; n where there is none */
+};
+
+enum address_flags {
+	ADDRESS_NULL_OK = 1,		/* "<>", for a reverse-path */
+	ADDRESS_POSTMASTER_OK = 2,	/* "<postmaster>" without a domain */
+};
+
+/* A mailbox without brackets, the whole span.  0, or -1 with errno EINVAL
+ * (grammar) or E2BIG (a limit); *a is then the null address. */
+int address_parse(struct address *, struct span);
+
+/*
+ * "<...>" at the start of *in, with a source route accepted and dropped
+ * (RFC 5321 appendix C), and cut off *in.  As address_parse, and *in is
+ * untouched on error.
+ */
+int address_parse_path(struct address *, struct span *in, unsigned flags);
+
+struct span address_local(const struct address *);	/* as in text, quoted where it must be */
+struct span address_domain(const struct address *);	/* "" where there is none */
+
+/* The local part's meaning: quotes and backslashes removed.  Length, or -1 if
+ * it does not fit. */
+int address_unquote(char *dst, size_t size, struct span local);
+
+/* An RFC 5321 Domain, or an address literal "[192.0.2.1]" / "[IPv6:…]". */
+bool address_domain_ok(struct span);
+bool address_literal_ok(struct span);
+
+#endif

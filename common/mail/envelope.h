@@ -1,0 +1,30 @@
+/*
+ * envelope.h - who a message is from and whom it is for, apart from its
+ * content (RFC 5321 section 2.3.1), as it goes from smtpd to queue.
+ *
+ * All spans are borrowed: from the session on the one side, from the packet on
+ * the other.  Recipients travel as a list of spans, since a message may have
+ * more of them than a packet holds; see msg/smtpd_queue.h.
+ */
+#ifndef ENVELOPE_H
+#define ENVELOPE_H
+
+#include "common/bytes/wire.h"
+
+enum envelope_with { WITH_SMTP, WITH_ESMTP, WITH_LOCAL, WITH_END };
+enum envelope_body { BODY_7BIT, BODY_8BITMIME, BODY_END };
+
+struct envelope {
+	struct span sender;	/* canonical address; "" is the null reverse-path */
+	struct span helo;	/* what the client called itself */
+	struct span client;	/* its address as text; "" for none */
+	enum envelope_with with;
+	enum envelope_body body;
+	uint32_t nrcpts;	/* how many recipients there are in all */
+};
+
+void envelope_put(struct wire_put *, const struct envelope *);
+void envelope_get(struct wire_get *, struct envelope *);
+struct span envelope_with_name(enum envelope_with);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * msg/master.h - all that may pass between master and a process.
+ *
+ *   master -> process   PEER, LISTENER, STOP, PING, STATUS_ASK
+ *   process -> master   READY, PONG, COMPLAIN, STATUS_ROW
+ *   control -> master   STATUS, STOP_SERVICE     (each answered by request id)
+ *   master -> control   PROCESS (one for each), DONE
+ */
+#ifndef MSG_MASTER_H
+#define MSG_MASTER_H
+
+#include "common/mail/reply.h"
+#include "common/run/ipc.h"
+
+enum {
+	MASTER_PEER = 0x0100, MASTER_LISTENER, MASTER_STOP, MASTER_PING,
+	MASTER_READY, MASTER_PONG, MASTER_COMPLAIN,
+	MASTER_STATUS, MASTER_STOP_SERVICE, MASTER_PROCESS, MASTER_DONE
+};
+
+#define STATUS_COUNTERS_MAX 24
+#define STATUS_NAME_MAX	    32
+
+struct msg_peer {		/* MASTER_PEER, with the end of the channel */
+	enum peer kind;
+	uint32_t instance;
+};
+struct msg_listener {		/* MASTER_LISTENER, with the socket */
+	uint32_t index;
+};
+struct msg_complain {		/* MASTER_COMPLAIN */
+	enum peer kind;
+	uint32_t instance;
+};
+struct msg_counter {
+	char name[STATUS_NAME_MAX];
+	uint64_t value;
+};
+struct msg_counters {		/* MASTER_PONG, the answer to MASTER_PING */
+	uint32_t n;
+	struct msg_counter c[STATUS_COUNTERS_MAX];
+};
+struct msg_process {		/* MASTER_PROCESS, to control: one row of status */
+	enum peer kind;
+	uint32_t instance;
+	uint32_t pid;
+	uint32_t restarts;	/* of this kind since the start */
+	uint32_t age;		/* seconds since its start */
+	struct msg_counters counters;	/* of its last PONG */
+};
+
+void msg_peer_put(struct wire_put *, const struct msg_peer *);
+int msg_peer_get(struct ipc_msg *, struct msg_peer *);
+void msg_listener_put(struct wire_put *, const struct msg_listener *);
+int msg_listener_get(struct ipc_msg *, struct msg_listener *);
+void msg_complain_put(struct wire_put *, const struct msg_complain *);
+int msg_complain_get(struct ipc_msg *, struct msg_complain *);
+void msg_counters_put(struct wire_put *, const struct msg_counters *);
+int msg_counters_get(struct ipc_msg *, struct msg_counters *);
+void msg_process_put(struct wire_put *, const struct msg_process *);
+int msg_process_get(struct ipc_msg *, struct msg_process *);
+/* MASTER_DONE: a reply; see msg_reply_put in msg/reply.h.  STOP, PING, READY,
+ * STATUS and STOP_SERVICE have no body (msg_empty_get). */
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * process.h - the skeleton of every process but master.
+ *
+ * A main is a table and one call; the order (set up, drop, Landlock, threads,
+ * seccomp, loop) cannot be got wrong.  master gives each process:
+ *
+ *   argv[1]  its instance number     fd 2  its pipe to logger
+ *   fd 3     its channel to master   fd 4  the encoded configuration
+ *
+ * and, over fd 3, its peers and listening sockets.  SIGTERM, EOF from master
+ * and MASTER_STOP all mean stop().
+ */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include "common/run/conf.h"
+#include "common/run/confine.h"
+#include "common/run/ipc.h"
+
+#define PROCESS_FD_MASTER 3
+#define PROCESS_FD_CONF	  4
+#define STOP_SECONDS	  10	/* from SIGTERM to the end of all; DESIGN */
+#define STOP_FINISH	  7	/* what deliveries and sessions may use of it */
+
+/* The users by name; etc/sysusers.d/sallyport.conf makes them. */
+#define USER_PREFIX  "sallyport-"
+#define USER_MAILBOX "sallyport-mail"
+
+struct process {
+	enum peer kind;
+	uint32_t instance;
+	bool root;		/* started as root */
+	bool stopping;
+	struct event_base *base;
+	struct conf *conf;
+	struct channel *master;
+	const struct process_ops *ops;
+	void *state;		/* the process's own */
+};
+
+struct process_ops {
+	enum peer kind;
+	/* Set up: whatever needs power, a path or a name.  fatal() on failure. */
+	void (*prepare)(struct process *);
+	/* The limits, from the process's sandbox.c. */
+	const struct confine *(*sandbox)(struct process *);
+	/* Helper threads, started below Landlock and above seccomp; NULL: none. */
+	void (*threads)(struct process *);
+	/* Confined; make the events. */
+	void (*begin)(struct process *);
+	/* A peer was connected: the first one or a new one in an old one's place
+	 * (for smtpd and other kinds with many: one more).  The process owns fd. */
+	void (*peer)(struct process *, enum peer, uint32_t instance, int fd);
+	/* A listening socket (smtpd, control); `index` into conf->listens. */
+	void (*listener)(struct process *, unsigned index, int fd);
+	/* Finish what is under way within STOP_FINISH seconds, then process_exit(). */
+	void (*stop)(struct process *);
+	/* Counters for `sallyport status`: name and value pairs. */
+	void (*status)(struct process *, void (*add)(void *, const char *, uint64_t), void *arg);
+	/* Further messages from master (control only); NULL: none. */
+	const struct ipc_rule *rules;
+	size_t nrules;
+};
+
+int process_main(const struct process_ops *, void *state, int argc, char **argv);
+/* Leave the loop, exit 0. */
+void process_exit(struct process *);
+/* A peer broke the rules (its channel is closed): master will restart it. */
+void process_complain(struct process *, enum peer, uint32_t instance);
+/* Becomes the user of this process where started as root; the name. */
+const char *process_user(enum peer);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * store.h - the log: changes go in, and are told when they are on disk.
+ *
+ * DESIGN section 4.  One open store; its directory descriptors are opened
+ * before confinement.  Nothing here waits for the disk but the two threads of
+ * store_threads (log, large files); all callbacks come from the event loop.
+ *
+ * Every operation on a file goes through disk.h, the one seam.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <event2/event.h>
+
+#include "queue/index.h"
+
+struct store;
+
+struct store_options {
+	const char *spool;
+	uint64_t segment_size;
+	uint64_t reserve;		/* free bytes to keep on the filesystem; 0: off */
+	int64_t history;		/* seconds */
+	uint64_t history_size;
+};
+
+/*
+ * Set-up, with the rights to open the spool: lock, format, key, recovery.
+ * Ends the process with a clear message if the spool is locked for longer than
+ * STORE_LOCK_SECONDS, of another version, without its key, or not writable.
+ */
+#define STORE_LOCK_SECONDS 10
+struct store *store_open(const struct store_options *);
+struct index *store_index(struct store *);
+void store_threads(struct store *);			/* below Landlock, above seccomp */
+void store_begin(struct store *, struct event_base *);	/* from here on it commits */
+/* Write and sync what was given, seal the head; then done(arg). */
+void store_close(struct store *, void (*done)(void *), void *arg);
+void store_free(struct store *);
+
+/* A new id, above all there ever were. */
+uint64_t store_id(struct store *);
+
+/* ---- changes ------------------------------------------------------------------
+ * Records that count together or not at all.  Begin, add, commit, without
+ * anything of another change between.  After a failed add, commit fails. */
+void change_begin(struct store *);
+void change_content(struct store *, uint64_t number, struct span octets);
+void change_content_file(struct store *, uint64_t number, uint64_t size,
+    const uint8_t hash[32]);
+void change_message(struct store *, const struct record_message *,
+    const struct record_rcpt *);
+void change_result(struct store *, uint64_t id, const struct record_rcpt *, uint32_t n);
+/* done(arg, NULL) when it is on disk and applied to the index; done(arg, reply)
+ * (R_QUEUE_ERROR, R_NO_SPACE) when it failed and nothing of it counts.  done is
+ * never called before change_commit returned. */
+void change_commit(struct store *, void (*done)(void *arg, const struct reply *failed),
+    void *arg);
+void change_abort(struct store *);
+
+/* The batch in memory is full: take no further requests until ready() is
+ * called (changes that were begun all the same are still taken). */
+bool store_busy(const struct store *);
+void store_on_ready(struct store *, void (*ready)(void *arg), void *arg);
+
+/* May new mail be accepted: code 250, or R_NO_SPACE (below the reserve, or one spare left and no
+ * more to be made), R_QUEUE_ERROR (no head).  Checked against the filesystem at
+ * most once a second; `changed` is called when the answer changes. */
+const struct reply *store_admission(struct store *);
+void store_on_admission(struct store *, void (*changed)(void *arg), void *arg);
+/* May deliveries start: the log can be written. */
+bool store_writable(const struct store *);
+
+/* ---- contents ---------------------------------------------------------------- */
+
+/* Up to `max` octets from the start of a content (max at least size: all of it).
+ * The hash of a CONTENT record is checked when it is read from the log.
+ * 0, or -1 with errno (EBADMSG: damaged). */
+int content_load(struct store *, const struct content *, size_t max, struct buf *);
+/* A read-only descriptor with the whole content at offset 0: sealed memory, or the
+ * file of a large one.  -1 with errno. */
+int content_fd(struct store *, const struct content *);
+
+/*
+ * A content that comes in pieces and may be larger than memory: kept in memory
+ * up to CONTENT_INLINE_MAX (less when the budget is short), else written
+ * to a file of its own by the file thread.
+ */
+struct incoming;
+#define INCOMING_MEMORY_MAX (4 * 1024 * 1024) /* of all incoming contents together */
+struct incoming *incoming_new(struct store *, uint64_t number);
+/* Takes the bytes (copied).  1: go on; 0: wait for `ready` before more; -1 with
+ * errno: failed, only incoming_abort is left. */
+int incoming_add(struct incoming *, struct span, void (*ready)(void *arg), void *arg);
+/* All is there: synced if it is a file, then done(arg, 0 or an errno).  After
+ * that, within a change: incoming_commit adds its CONTENT or CONTENT_FILE. */
+void incoming_end(struct incoming *, void (*done)(void *arg, int err), void *arg);
+void incoming_commit(struct incoming *);	/* frees it */
+void incoming_abort(struct incoming *);		/* frees it, removes its file */
+uint64_t incoming_size(const struct incoming *);
+
+/* The state of a recipient with its texts, read from disk: buf holds the
+ * bytes that r borrows.  0 or -1 with errno. */
+int store_last_reply(struct store *, const struct message *, uint32_t rcpt,
+    struct buf *, struct record_rcpt *r);
+/* The MESSAGE record (prefix, client, parent). */
+int store_message(struct store *, const struct message *, struct buf *,
+    struct record_message *);
+
+/* Counters for status: segments, spares, commits, records, bytes, syncs, reclaimed,
+ * damaged, messages, recipients. */
+void store_status(struct store *, void (*add)(void *, const char *, uint64_t), void *arg);
+
+#endif
