@@ -4,7 +4,7 @@
  * Table answers, admission, delivery outcomes, what the commands print and what
  * a bounce says are `struct reply`.  Three tables stand behind it, all data:
  *
- *   catalogue  the replies that Sallyport itself gives, by name (reply.c)
+ *   catalogue  the replies that Sallyport itself gives, by name (catalogue.c)
  *   codes      the 25 codes of the seed document and what they mean (codes.c)
  *   commands   which codes a command may get: the seed's 112 pairs and, marked
  *              with their RFC, the later additions (codes.c)
@@ -51,8 +51,9 @@ struct reply {
 					 * a foreign multi-line reply joined by a blank */
 };
 
-/* The catalogue.  The order of the enum is the order of the rows in reply.c;
- * each row has a name ("relay-denied"), code, enhanced code, text and source. */
+/* The catalogue.  The order of the enum is the order of the rows in
+ * catalogue.c; each row has a name ("relay-denied"), code, enhanced code, text
+ * and scope. */
 enum reply_name {
 	R_GREETING,		/* 220 HOSTNAME ESMTP Sallyport */
 	R_BYE,			/* 221 2.0.0 */
@@ -123,8 +124,9 @@ struct reply_row {
 const struct reply_row *reply_row(enum reply_name);
 bool reply_by_name(struct span name, enum reply_name *);
 
-/* A reply of the catalogue; arg (NULL is "") goes where the row has its '%',
- * escaped to printable ASCII and cut to fit. */
+/* A reply of the catalogue; arg (NULL is "") goes where the row has its '%', cut
+ * to fit, with '?' for what is not printable ASCII.  Without an argument the
+ * text ends before the colon that would lead to it. */
 void reply_make(struct reply *, enum reply_name, const char *arg);
 
 /* 452 4.3.1 for ENOSPC and EDQUOT, and so on; a row for each errno that a
