@@ -3,7 +3,7 @@
  *
  * RFC 5321 section 4.1.2 (Path, Mailbox), limits of section 4.5.3.1.  What comes
  * out is canonical: the local part as it was but for needless quoting, the
- * domain in lower case, no source route.  No control character, CR, LF or NUL
+ * domain in lower case (but "IPv6:" in a literal), no source route.  No control character, CR, LF or NUL
  * gets past it; bytes above 127 are refused (SMTPUTF8 is a later matter).
  */
 #ifndef ADDRESS_H
@@ -40,8 +40,8 @@ int address_parse_path(struct address *, struct span *in, unsigned flags);
 struct span address_local(const struct address *);	/* as in text, quoted where it must be */
 struct span address_domain(const struct address *);	/* "" where there is none */
 
-/* The local part's meaning: quotes and backslashes removed.  Length, or -1 if
- * it does not fit. */
+/* The local part's meaning: quotes and backslashes removed, as a C string.
+ * Length, or -1 if it does not fit. */
 int address_unquote(char *dst, size_t size, struct span local);
 
 /* An RFC 5321 Domain, or an address literal "[192.0.2.1]" / "[IPv6:…]". */

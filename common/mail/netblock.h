@@ -28,7 +28,9 @@ bool ip_from_sockaddr(struct ip *, const struct sockaddr *);	/* false for a Unix
 /* A socket address for it; its length.  IPv4 comes as AF_INET. */
 socklen_t ip_to_sockaddr(struct sockaddr_storage *, const struct ip *, uint16_t port);
 
+/* Without "/bits" it is the one address; bits of the host may be set. */
 bool netblock_parse(struct netblock *, struct span);
+/* A block of IPv6 addresses, "::/0" too, never holds an IPv4 address. */
 bool netblock_has(const struct netblock *, const struct ip *);
 
 void ip_put(struct wire_put *, const struct ip *);
