@@ -46,10 +46,13 @@ struct ipc_msg {
 /* 0, or -1: the body was malformed, or the message made no sense now. */
 typedef int ipc_handler(void *arg, struct ipc_msg *);
 
+/* Whether a message carries a descriptor; `maybe` leaves it to the handler. */
+enum ipc_fd { IPC_FD_NEVER, IPC_FD_ALWAYS, IPC_FD_MAYBE };
+
 struct ipc_rule {
 	uint16_t type;
 	unsigned phases;	/* bits; legal where the channel's phase bit is set */
-	bool fd;		/* carries a descriptor: must, or must not */
+	enum ipc_fd fd;
 	ipc_handler *handle;
 };
 #define IPC_ANY_PHASE (~0u)
