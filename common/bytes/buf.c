@@ -95,18 +95,22 @@ buf_addf(struct buf *b, const char *fmt, ...)
 int
 buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 {
+	size_t room = b->cap - b->n;
 	va_list again;
 	char *to;
 	int n;
 
+	/* Mostly there is room already, and it need be formatted only once. */
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(b->p != NULL ? b->p + b->n : NULL, room, fmt, again);
 	va_end(again);
 	if (n < 0)
 		return -1;
-	if ((to = buf_reserve(b, (size_t)n)) == NULL)
-		return -1;
-	vsnprintf(to, (size_t)n + 1, fmt, ap);
+	if ((size_t)n >= room) {
+		if ((to = buf_reserve(b, (size_t)n)) == NULL)
+			return -1;
+		vsnprintf(to, (size_t)n + 1, fmt, ap);
+	}
 	b->n += (size_t)n;
 	return 0;
 }

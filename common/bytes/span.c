@@ -70,6 +70,20 @@ span_cut(struct span *s, char c)
 	return head;
 }
 
+size_t
+span_line(struct span s)
+{
+	size_t n = 0;
+	const char *lf;
+
+	while (n < s.n && (lf = memchr(s.p + n, '\n', s.n - n)) != NULL) {
+		n = (size_t)(lf + 1 - s.p);
+		if (n > 1 && lf[-1] == '\r')
+			return n;
+	}
+	return 0;
+}
+
 static bool
 is_blank(char c)
 {

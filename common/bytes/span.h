@@ -51,6 +51,8 @@ bool span_starts_case(struct span, const char *prefix);
 /* What stands before the first `c`, which is cut off *s with it; the whole of
  * *s (which is then empty) if there is none. */
 struct span span_cut(struct span *s, char c);
+/* The length of the first line, its CRLF included; 0 if there is no CRLF. */
+size_t span_line(struct span);
 /* Without blanks and tabs at both ends. */
 struct span span_trim(struct span);
 /* The bytes from `from` on; empty if the span is shorter. */

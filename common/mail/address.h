@@ -3,8 +3,9 @@
  *
  * RFC 5321 section 4.1.2 (Path, Mailbox), limits of section 4.5.3.1.  What comes
  * out is canonical: the local part as it was but for needless quoting, the
- * domain in lower case (but "IPv6:" in a literal), no source route.  No control character, CR, LF or NUL
- * gets past it; bytes above 127 are refused (SMTPUTF8 is a later matter).
+ * domain in lower case (but for "IPv6:" in a literal), no source route.  No
+ * control character, CR, LF or NUL gets past it; bytes above 127 are refused
+ * (SMTPUTF8 is a later matter).
  */
 #ifndef ADDRESS_H
 #define ADDRESS_H

@@ -12,24 +12,6 @@ line_init(struct line_reader *r, size_t max)
 	*r = (struct line_reader){ .max = max };
 }
 
-/* The LF of the first CRLF in s, or NULL. */
-static const char *
-find_crlf(struct span s)
-{
-	const char *p = s.p, *end;
-
-	if (s.n == 0)
-		return NULL;
-	end = s.p + s.n;
-	while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		if (p > s.p && p[-1] == '\r')
-			return p;
-		if (++p == end)
-			return NULL;
-	}
-	return NULL;
-}
-
 static bool
 has(struct span s, char c)
 {
@@ -75,21 +57,20 @@ skip(struct line_reader *r, struct span *in)
 enum line_result
 line_next(struct line_reader *r, struct span *in, struct span *line)
 {
-	size_t within = in->n < r->max ? in->n : r->max;
-	const char *lf;
+	size_t within = in->n < r->max ? in->n : r->max, n;
 
 	*line = SPAN("");
 	if (r->skipping)
 		return skip(r, in);
-	lf = find_crlf(span_from(in->p, within));
-	if (lf == NULL && in->n < r->max)
+	n = span_line(span_from(in->p, within));
+	if (n == 0 && in->n < r->max)
 		return LINE_MORE;
-	if (lf == NULL) {
+	if (n == 0) {
 		r->skipping = true;
 		return skip(r, in);
 	}
-	*line = span_from(in->p, (size_t)(lf - 1 - in->p));
-	*in = span_skip(*in, (size_t)(lf + 1 - in->p));
+	*line = span_from(in->p, n - 2);
+	*in = span_skip(*in, n);
 	if (!has(*line, '\r') && !has(*line, '\n') && !has(*line, '\0'))
 		return LINE_OK;
 	*line = SPAN("");
