@@ -10,6 +10,7 @@
 #include "common/mail/address.h"
 #include "common/mail/reply.h"
 #include "common/run/conf.h"
+#include "common/run/ipc.h"
 
 enum { ROUTE_ASK = 0x0400, ROUTE_ANSWER };
 

@@ -14,6 +14,7 @@
 #include "common/mail/netblock.h"
 #include "common/mail/reply.h"
 #include "common/run/conf.h"
+#include "common/run/ipc.h"
 
 enum { DNS_ASK = 0x0600, DNS_ANSWER };
 

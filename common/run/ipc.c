@@ -39,10 +39,10 @@ struct channel {
 	struct event *later; /* the kernel had no memory for us */
 	TAILQ_HEAD(, packet) out;
 	size_t backlog;
-	bool busy;	/* one of our functions above us still uses it */
-	bool dead;	/* freed as soon as not busy */
-	bool broken;	/* the peer takes nothing any more */
-	bool overrun;	/* … because it did not read */
+	bool busy;    /* one of our functions above us still uses it */
+	bool dead;    /* freed as soon as not busy */
+	bool broken;  /* the peer takes nothing any more */
+	bool overrun; /* … because it did not read */
 };
 
 static char in_packet[IPC_PACKET_MAX];
@@ -77,8 +77,8 @@ channel_pair(int fds[2])
 		0, fds) == -1)
 		return -1;
 	for (int i = 0; i < 2; i++) {
-		if (setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size,
-			sizeof size) == 0)
+		if (setsockopt(
+			fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0)
 			continue;
 		close(fds[0]);
 		close(fds[1]);
@@ -87,7 +87,8 @@ channel_pair(int fds[2])
 	return 0;
 }
 
-/* --- life and death -------------------------------------------------------- */
+/* --- life and death --------------------------------------------------------
+ */
 
 static void
 packet_free(struct channel *c, struct packet *k)
@@ -147,7 +148,8 @@ lose(struct channel *c, bool bad)
 	release(c);
 }
 
-/* --- receiving ------------------------------------------------------------- */
+/* --- receiving -------------------------------------------------------------
+ */
 
 /* All descriptors of a message; how many.  The first stays open in *fd if it
  * is the only one. */
@@ -314,7 +316,8 @@ on_readable(evutil_socket_t sock, short what, void *arg)
 		lose(c, c->overrun);
 }
 
-/* --- sending --------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------
+ */
 
 static int
 transmit(const struct channel *c, const char *p, size_t n, int fd)
@@ -466,7 +469,8 @@ channel_backlog(const struct channel *c)
 	return c->backlog;
 }
 
-/* --- making ---------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------
+ */
 
 void
 channel_phase(struct channel *c, unsigned bit)

@@ -179,8 +179,8 @@ pending_forget(struct pending *p, void *request)
 	struct slot *s;
 
 	TAILQ_FOREACH(s, &p->waiting, link)
-		if (s->request == request)
-			s->forgotten = true;
+	if (s->request == request)
+		s->forgotten = true;
 }
 
 void

@@ -1,0 +1,107 @@
+/*
+ * msg/master.c - what master and the processes tell each other, coded.
+ */
+#include "common/msg/master.h"
+
+void
+msg_peer_put(struct wire_put *w, const struct msg_peer *p)
+{
+	wire_put_u8(w, (uint8_t)p->kind);
+	wire_put_u32(w, p->instance);
+}
+
+int
+msg_peer_get(struct ipc_msg *m, struct msg_peer *p)
+{
+	p->kind = (enum peer)wire_get_enum(&m->body, PEER_END);
+	p->instance = wire_get_u32(&m->body);
+	return wire_done(&m->body) ? 0 : -1;
+}
+
+void
+msg_listener_put(struct wire_put *w, const struct msg_listener *l)
+{
+	wire_put_u32(w, l->index);
+}
+
+int
+msg_listener_get(struct ipc_msg *m, struct msg_listener *l)
+{
+	l->index = wire_get_u32(&m->body);
+	return wire_done(&m->body) ? 0 : -1;
+}
+
+void
+msg_complain_put(struct wire_put *w, const struct msg_complain *c)
+{
+	wire_put_u8(w, (uint8_t)c->kind);
+	wire_put_u32(w, c->instance);
+}
+
+int
+msg_complain_get(struct ipc_msg *m, struct msg_complain *c)
+{
+	c->kind = (enum peer)wire_get_enum(&m->body, PEER_END);
+	c->instance = wire_get_u32(&m->body);
+	return wire_done(&m->body) ? 0 : -1;
+}
+
+static void
+counters_put(struct wire_put *w, const struct msg_counters *c)
+{
+	if (c->n > STATUS_COUNTERS_MAX) {
+		w->bad = true;
+		return;
+	}
+	wire_put_u8(w, (uint8_t)c->n);
+	for (uint32_t i = 0; i < c->n; i++) {
+		wire_put_str(w, c->c[i].name);
+		wire_put_u64(w, c->c[i].value);
+	}
+}
+
+static void
+counters_get(struct wire_get *w, struct msg_counters *c)
+{
+	c->n = wire_get_enum(w, STATUS_COUNTERS_MAX + 1);
+	for (uint32_t i = 0; i < c->n; i++) {
+		wire_get_str(w, c->c[i].name, sizeof c->c[i].name);
+		c->c[i].value = wire_get_u64(w);
+	}
+}
+
+void
+msg_counters_put(struct wire_put *w, const struct msg_counters *c)
+{
+	counters_put(w, c);
+}
+
+int
+msg_counters_get(struct ipc_msg *m, struct msg_counters *c)
+{
+	counters_get(&m->body, c);
+	return wire_done(&m->body) ? 0 : -1;
+}
+
+void
+msg_process_put(struct wire_put *w, const struct msg_process *p)
+{
+	wire_put_u8(w, (uint8_t)p->kind);
+	wire_put_u32(w, p->instance);
+	wire_put_u32(w, p->pid);
+	wire_put_u32(w, p->restarts);
+	wire_put_u32(w, p->age);
+	counters_put(w, &p->counters);
+}
+
+int
+msg_process_get(struct ipc_msg *m, struct msg_process *p)
+{
+	p->kind = (enum peer)wire_get_enum(&m->body, PEER_END);
+	p->instance = wire_get_u32(&m->body);
+	p->pid = wire_get_u32(&m->body);
+	p->restarts = wire_get_u32(&m->body);
+	p->age = wire_get_u32(&m->body);
+	counters_get(&m->body, &p->counters);
+	return wire_done(&m->body) ? 0 : -1;
+}
