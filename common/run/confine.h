@@ -1,9 +1,10 @@
 /*
  * confine.h - giving up power: user, capabilities, root, files, system calls.
  *
- * The order is fixed by process.c: drop, Landlock, (threads,) seccomp.  What
- * cannot be installed ends the start with an error; nothing here fails open.
- * Each process keeps its list beside the code that it limits, as data.
+ * The order is fixed by process.c: drop (confine.c), Landlock (landlock.c),
+ * (threads,) seccomp (seccomp.c).  What cannot be installed ends the start
+ * with an error; nothing here fails open.  Each process keeps its list beside
+ * the code that it limits, as data.
  */
 #ifndef CONFINE_H
 #define CONFINE_H
@@ -45,11 +46,11 @@ struct confine {
 	bool any_tcp_connect;		/* else only to `ports` (none: no TCP at all) */
 	const uint16_t *ports;
 	size_t nports;
-	/* seccomp; the calls that every process needs stand in confine.c */
+	/* seccomp; the calls that every process needs stand in seccomp.c */
 	const struct confine_call *calls;
 	size_t ncalls;
-	bool deny;			/* calls is what may NOT be done (master, whose filter is
-					 * inherited by all that it starts) */
+	bool deny;			/* calls is what may NOT be done: EPERM (master, whose
+					 * filter is inherited by all that it starts) */
 };
 
 /*
@@ -64,7 +65,12 @@ void confine_landlock(const struct confine *, bool seccomp_only);
 /* For all threads (TSYNC).  Default: kill the process. */
 void confine_seccomp(const struct confine *);
 
-/* For a child of local that has become a user: another, narrower layer on top. */
+/*
+ * A child of local becomes a user (never root), with no capability, and proves
+ * that it cannot go back; for a parent with CAP_SETUID and CAP_SETGID.  Ends the
+ * process on failure.  Its filter must allow setgroups, setresgid, setresuid,
+ * capset, capget, getresuid, getresgid and getgroups.
+ */
 void confine_user(uid_t, gid_t, const gid_t *groups, size_t ngroups);
 
 #endif
