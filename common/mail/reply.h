@@ -14,6 +14,12 @@
 #ifndef REPLY_H
 #define REPLY_H
 
+/* Theirs is an argument of access(2); as the number 4 it would be taken for
+ * another reply without a word from the compiler. */
+#include <fcntl.h>
+#include <unistd.h>
+#undef R_OK
+
 #include "common/bytes/span.h"
 #include "common/bytes/wire.h"
 

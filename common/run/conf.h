@@ -111,7 +111,8 @@ void conf_put(struct wire_put *, const struct conf *);
 int conf_get(struct wire_get *, struct conf *);
 void conf_free(struct conf *);
 
-/* Read and decode all of a descriptor.  NULL with errno. */
+/* Read and decode all of a descriptor.  NULL with errno.  To be freed by
+ * conf_free and free. */
 struct conf *conf_read(int fd);
 
 const struct conf_domain *conf_domain(const struct conf *, struct span name);

@@ -67,7 +67,7 @@ int process_main(const struct process_ops *, void *state, int argc, char **argv)
 void process_exit(struct process *);
 /* A peer broke the rules (its channel is closed): master will restart it. */
 void process_complain(struct process *, enum peer, uint32_t instance);
-/* Becomes the user of this process where started as root; the name. */
+/* The name of the user that it becomes where started as root; NULL: stays root. */
 const char *process_user(enum peer);
 
 #endif
