@@ -3,13 +3,14 @@
 O	?= build
 CC	?= cc
 PREFIX	?= /usr/local
+SYSCONFDIR ?= /etc
 WERROR	?= -Werror
 
 WARN	= -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 HARDEN	= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE \
 	  -fstack-clash-protection -fcf-protection
-CPPFLAGS += -D_GNU_SOURCE -I.
+CPPFLAGS += -D_GNU_SOURCE -I. -DSYSCONFDIR='"$(SYSCONFDIR)"'
 CFLAGS	?= -O2 -g
 override CFLAGS += -std=c17 $(WARN) $(HARDEN) $(SANITIZE)
 LDFLAGS	+= -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANITIZE)

@@ -30,7 +30,9 @@
 /* The kinds of process.  Their names are the programs' and /proc/PID/comm's. */
 enum peer {
 	PEER_MASTER, PEER_LOGGER, PEER_LOOKUP, PEER_RESOLVER, PEER_QUEUE,
-	PEER_LOCAL, PEER_REMOTE, PEER_CONTROL, PEER_SMTPD, PEER_END
+	PEER_LOCAL, PEER_REMOTE, PEER_CONTROL, PEER_SMTPD,
+	PEER_ADMIN,		/* a command on control.sock: no process of master's */
+	PEER_END
 };
 
 const char *peer_name(enum peer);
