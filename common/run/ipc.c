@@ -62,6 +62,7 @@ peer_name(enum peer peer)
 		[PEER_REMOTE] = "remote",
 		[PEER_CONTROL] = "control",
 		[PEER_SMTPD] = "smtpd",
+		[PEER_ADMIN] = "admin",
 	};
 
 	return peer < PEER_END ? names[peer] : "unknown";
