@@ -1,0 +1,85 @@
+/*
+ * listen.c - listen "ADDR:PORT" { … }
+ */
+#include "master/conf/setting.h"
+#include "master/conf/value.h"
+
+static void
+read_isolation(struct reading *r, const struct setting *s, void *base,
+    unsigned line, const char *value)
+{
+	struct conf_listen *l = base;
+
+	l->isolation = ISOLATION_SHARED;
+	if (strcmp(value, "session") == 0)
+		problems_add(r->problems, line,
+		    "isolation = \"session\" is not supported by this version; "
+		    "\"shared\" would be right");
+	else if (strcmp(value, "shared") != 0)
+		setting_wrong(r, s, line, value);
+}
+
+static void
+read_newlines(struct reading *r, const struct setting *s, void *base,
+    unsigned line, const char *value)
+{
+	struct conf_listen *l = base;
+
+	l->bare_newlines = NEWLINES_REJECT;
+	if (strcmp(value, "convert") == 0)
+		l->bare_newlines = NEWLINES_CONVERT;
+	else if (strcmp(value, "reject") != 0)
+		setting_wrong(r, s, line, value);
+}
+
+static const struct setting settings[] = {
+	{ "isolation", read_isolation, "shared", 0, 0, 0, "\"shared\"", false },
+	{ "bare_newlines", read_newlines, "reject", 0, 0, 0,
+	    "\"reject\" or \"convert\"", false },
+};
+
+static void *
+open_listen(struct reading *r, unsigned line, const char *title)
+{
+	struct conf *c = r->conf;
+	struct conf_listen *l, new = { .port = 0 };
+	char host[IP_TEXT_MAX];
+
+	if (!span_copy(new.title, sizeof new.title, span_of(title)) ||
+	    !value_endpoint(span_of(title), host, sizeof host, &new.port) ||
+	    !ip_parse(&new.ip, span_of(host))) {
+		problems_add(r->problems, line,
+		    "listen \"%s\" is no address with a port; \"192.0.2.1:25\" "
+		    "or \"[::]:25\" would be right",
+		    title);
+		return NULL;
+	}
+	for (size_t i = 0; i < c->nlistens; i++)
+		if (new.port != 0 && c->listens[i].port == new.port &&
+		    memcmp(&c->listens[i].ip, &new.ip, sizeof new.ip) == 0) {
+			problems_add(r->problems, line,
+			    "listen \"%s\" is the same as \"%s\"; once would "
+			    "be right",
+			    title, c->listens[i].title);
+			return NULL;
+		}
+	if (c->nlistens == CONF_LISTENS_MAX) {
+		problems_add(r->problems, line,
+		    "one listen too many; at most %d would be right",
+		    CONF_LISTENS_MAX);
+		return NULL;
+	}
+	l = setting_grow(r, &c->listens, &c->nlistens, sizeof *l);
+	if (l != NULL)
+		*l = new;
+	return l;
+}
+
+const struct setting_place *
+setting_listen(void)
+{
+	static const struct setting_place place = { "listen", settings,
+		sizeof settings / sizeof settings[0], open_listen, NULL };
+
+	return &place;
+}
