@@ -21,7 +21,7 @@ LDLIBS	= -lbsd -lsodium -lseccomp -levent_core -pthread
 FOLDERS	= common/bytes common/mail common/run common/msg master smtpd lookup \
 	  lookup/tables lookup/dns queue deliver/local deliver/remote admin
 obj	= $(patsubst %.c,$(O)/%.o,$(filter-out %/main.c $(MAINS),$(foreach d,$1,$(wildcard $d/*.c))))
-COMMON	= $(call obj,common/bytes common/mail common/run common/msg)
+COMMON	= $(O)/common.a
 
 # program: its main and the folders it is made of.  Those of libexec are
 # started by master, those of bin by people.
@@ -49,6 +49,10 @@ $(eval $(call program,libexec/local,deliver/local/main.c,deliver/local))
 $(eval $(call program,libexec/remote,deliver/remote/main.c,deliver/remote))
 $(eval $(call program,libexec/control,admin/control.c,admin/control))
 $(eval $(call program,bin/sallyport,admin/sallyport.c,admin,-ljansson))
+
+$(COMMON): $(call obj,common/bytes common/mail common/run common/msg)
+	@rm -f $@
+	$(AR) rcs $@ $^
 
 $(O)/%.o: %.c Makefile
 	@mkdir -p $(@D)

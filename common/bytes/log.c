@@ -145,6 +145,7 @@ log_event(enum log_level level, const char *event,
 	struct log_line line = { .n = 0 };
 	int saved = errno; /* who logs a failure may still want its errno */
 
+	add(&line, SPAN("event="));
 	add(&line, span_of(event));
 	if (level != LOG_LEVEL_INFO)
 		add_text(&line, "level", span_of(names[level]));

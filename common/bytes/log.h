@@ -1,5 +1,5 @@
 /*
- * log.h - one event, one line: `event key=value key=value`.
+ * log.h - one event, one line: `event=NAME key=value key=value`.
  *
  * A process writes its lines to standard error, which is a pipe to logger
  * (logger adds the time and the process).  Values are typed, and escaped here
