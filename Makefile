@@ -39,7 +39,7 @@ $(O)/$1: $(O)/$(2:.c=.o) $(call obj,$3) $(COMMON)
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS) $4
 endef
 $(eval $(call program,libexec/master,master/main.c,master))
-$(eval $(call program,libexec/logger,master/logger.c,))
+$(eval $(call program,libexec/logger,master/logger.c,master/logger))
 $(eval $(call program,libexec/config,master/config.c,master/conf,-lconfuse))
 $(eval $(call program,libexec/smtpd,smtpd/main.c,smtpd))
 $(eval $(call program,libexec/lookup,lookup/main.c,lookup lookup/tables))
@@ -78,6 +78,7 @@ FOLDER_remote = deliver/remote
 FOLDER_dns = lookup/dns
 FOLDER_lookup = lookup lookup/tables
 FOLDER_conf = master/conf
+FOLDER_logger = master/logger
 UNIT_LIBS_dns = -lunbound
 UNIT_LIBS_conf = -lconfuse
 UNIT_LIBS_admin = -ljansson

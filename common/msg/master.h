@@ -5,6 +5,7 @@
  *   process -> master   READY, PONG, COMPLAIN, STATUS_ROW
  *   control -> master   STATUS, STOP_SERVICE     (each answered by request id)
  *   master -> control   PROCESS (one for each), DONE
+ *   master -> logger    LOGPIPE (one for each process)
  */
 #ifndef MSG_MASTER_H
 #define MSG_MASTER_H
@@ -15,13 +16,15 @@
 enum {
 	MASTER_PEER = 0x0100, MASTER_LISTENER, MASTER_STOP, MASTER_PING,
 	MASTER_READY, MASTER_PONG, MASTER_COMPLAIN,
-	MASTER_STATUS, MASTER_STOP_SERVICE, MASTER_PROCESS, MASTER_DONE
+	MASTER_STATUS, MASTER_STOP_SERVICE, MASTER_PROCESS, MASTER_DONE,
+	MASTER_LOGPIPE
 };
 
 #define STATUS_COUNTERS_MAX 24
 #define STATUS_NAME_MAX	    32
 
-struct msg_peer {		/* MASTER_PEER, with the end of the channel */
+struct msg_peer {		/* MASTER_PEER, with the end of the channel;
+				 * MASTER_LOGPIPE, with the end to read */
 	enum peer kind;
 	uint32_t instance;
 };
