@@ -89,8 +89,8 @@ ip_to_sockaddr(struct sockaddr_storage *ss, const struct ip *ip, uint16_t port)
 bool
 netblock_parse(struct netblock *b, struct span s)
 {
+	bool has_bits = s.n > 0 && memchr(s.p, '/', s.n) != NULL;
 	struct span address = span_cut(&s, '/');
-	bool has_bits = s.p != address.p + address.n;
 	struct netblock block = { .bits = 128 };
 	uint64_t bits;
 	unsigned width;
