@@ -1,0 +1,503 @@
+/*
+ * recipients.c - see recipients.h.
+ *
+ * A local part is tried as it is, then in lower case, then without what follows
+ * the domain's `plus`.  The first of these names that a user has is the user.
+ */
+#include <bsd/sys/queue.h>
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/bytes/log.h"
+#include "common/run/process.h"
+#include "lookup/paths.h"
+#include "lookup/recipients.h"
+#include "lookup/tables/users_file.h"
+
+#define LITERAL_PORT	25 /* RFC 5321 section 4.1.3: no MX, so no other port */
+#define POSTMASTER_WARN (3600 * 1000)
+#define NAMES_MAX	4
+
+struct question {
+	TAILQ_ENTRY(question) link;
+	struct recipients *in;
+	resolution_answer *answer;
+	void *arg;
+	struct address address;
+	const struct conf_domain *domain;
+	bool
+	    second; /* the first had no mailbox: it is conf->postmaster's now */
+	size_t nnames, tried;
+	char names[NAMES_MAX][ADDRESS_LOCAL_MAX + 1];
+	struct resolution r;
+};
+
+struct recipients {
+	const struct conf *conf;
+	struct accounts *accounts;
+	bool root;
+	struct users_file *
+	    *files;	/* by index of domain; shared by same paths */
+	int64_t warned; /* that postmaster has no mailbox */
+	TAILQ_HEAD(, question) open;
+};
+
+static void begin(struct question *);
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* --- the end of a question -------------------------------------------------
+ */
+
+static void
+question_free(struct question *q)
+{
+	TAILQ_REMOVE(&q->in->open, q, link);
+	free(q);
+}
+
+static void
+finish(struct question *q)
+{
+	struct resolution r = q->r;
+	resolution_answer *answer = q->answer;
+	void *arg = q->arg;
+
+	question_free(q);
+	answer(arg, &r);
+}
+
+static void
+refuse(struct question *q, enum reply_name name)
+{
+	reply_make(&q->r.reply, name, q->address.text);
+	finish(q);
+}
+
+static void
+found(struct question *q, enum reply_scope scope)
+{
+	reply_make(&q->r.reply, R_RCPT_OK, NULL);
+	q->r.reply.scope = scope;
+	finish(q);
+}
+
+/* RFC 5321 section 4.5.1 wants postmaster's mail accepted, so it has to wait
+ * until the administrator has given it a mailbox. */
+static void
+postmaster_missing(struct question *q)
+{
+	int64_t now = now_ms();
+
+	if (q->in->warned == 0 || now - q->in->warned > POSTMASTER_WARN)
+		log_error("postmaster_without_mailbox",
+		    log_str("postmaster", q->in->conf->postmaster));
+	q->in->warned = now;
+	refuse(q, R_TABLE_ERROR);
+}
+
+static void
+no_such_user(struct question *q)
+{
+	if (!q->r.postmaster) {
+		refuse(q, R_NO_SUCH_USER);
+		return;
+	}
+	if (q->second ||
+	    address_parse(&q->address, span_of(q->in->conf->postmaster)) ==
+		-1) {
+		postmaster_missing(q);
+		return;
+	}
+	q->second = true;
+	begin(q);
+}
+
+/* --- domains of others -----------------------------------------------------
+ */
+
+/* "[192.0.2.1]" or "[IPv6:2001:db8::1]". */
+static bool
+literal_ip(struct ip *ip, struct span domain)
+{
+	if (domain.n < 3 || domain.p[0] != '[')
+		return false;
+	domain = span_from(domain.p + 1, domain.n - 2);
+	if (span_starts_case(domain, "IPv6:"))
+		domain = span_skip(domain, sizeof "IPv6:" - 1);
+	return ip_parse(ip, domain);
+}
+
+static bool
+is_unspecified(const struct ip *ip)
+{
+	static const struct ip any6 = { { 0 } };
+	static const struct ip any4 = { { [10] = 0xff, [11] = 0xff } };
+
+	return memcmp(ip, &any6, sizeof *ip) == 0 ||
+	    memcmp(ip, &any4, sizeof *ip) == 0;
+}
+
+static bool
+is_loopback(const struct ip *ip)
+{
+	static const struct ip one6 = { { [15] = 1 } };
+
+	return (ip_is_v4(ip) && ip->b[12] == 127) ||
+	    memcmp(ip, &one6, sizeof *ip) == 0;
+}
+
+/* We would talk to ourselves. */
+static bool
+is_ours(const struct conf *conf, const struct ip *ip)
+{
+	if (is_unspecified(ip))
+		return true;
+	for (size_t i = 0; i < conf->nlistens; i++) {
+		const struct ip *mine = &conf->listens[i].ip;
+
+		if (memcmp(mine, ip, sizeof *ip) == 0)
+			return true;
+		if (is_unspecified(mine) && is_loopback(ip))
+			return true;
+	}
+	return false;
+}
+
+static void
+to_literal(struct question *q, const struct ip *ip)
+{
+	struct route *route = &q->r.route;
+	char text[IP_TEXT_MAX];
+
+	if (is_ours(q->in->conf, ip)) {
+		refuse(q, R_RELAY_DENIED);
+		return;
+	}
+	ip_format(text, ip);
+	*route = (struct route){ .kind = ROUTE_SMTP, .port = LITERAL_PORT };
+	span_copy(route->host, sizeof route->host, span_of(text));
+	found(q, SCOPE_DOMAIN);
+}
+
+static void
+to_others(struct question *q)
+{
+	struct span domain = address_domain(&q->address);
+	const struct conf_route *via = conf_route(q->in->conf, domain);
+	struct route *route = &q->r.route;
+	struct ip ip;
+
+	/* It would be another address there, and an envelope keeps its own. */
+	if (q->second) {
+		postmaster_missing(q);
+		return;
+	}
+	q->r.foreign = true;
+	if (literal_ip(&ip, domain)) {
+		to_literal(q, &ip);
+		return;
+	}
+	*route = (struct route){ .kind = ROUTE_MX };
+	if (via != NULL && via->via == VIA_SMTP) {
+		route->kind = ROUTE_SMTP;
+		route->port = via->port;
+		domain = span_of(via->host);
+	}
+	if (span_copy(route->host, sizeof route->host, domain))
+		found(q, SCOPE_DOMAIN);
+	else
+		refuse(q, R_NO_SUCH_DOMAIN);
+}
+
+/* --- users -----------------------------------------------------------------
+ */
+
+/* The user is `name`; `mailbox` is from a users file, or "". */
+static void
+to_user(struct question *q, struct span name, struct span mailbox)
+{
+	const struct conf_domain *d = q->domain;
+	struct route *route = &q->r.route;
+	enum reply_scope scope =
+	    d->users == USERS_ANY ? SCOPE_DOMAIN : SCOPE_RECIPIENT;
+	bool fits;
+
+	*route = (struct route){ .kind = ROUTE_LMTP, .port = d->port };
+	if (d->deliver == DELIVER_LMTP) {
+		span_copy(route->host, sizeof route->host, span_of(d->host));
+		found(q, scope);
+		return;
+	}
+	route->port = 0;
+	route->kind = d->users == USERS_SYSTEM ? ROUTE_MAILDIR_SYSTEM
+					       : ROUTE_MAILDIR_VIRTUAL;
+	if (d->users == USERS_SYSTEM)
+		span_copy(route->user, sizeof route->user, name);
+	else if (d->owner[0] != '\0')
+		span_copy(route->user, sizeof route->user, span_of(d->owner));
+	else if (q->in->root)
+		span_copy(route->user, sizeof route->user, SPAN(USER_MAILBOX));
+	fits = mailbox.n > 0 ? path_of_mailbox(route->path, d, mailbox)
+			     : path_expand(route->path, d, name);
+	if (fits)
+		found(q, scope);
+	else
+		refuse(q, R_TABLE_ERROR);
+}
+
+static void try_system(struct question *);
+
+static void
+on_account(void *arg, const struct account *a)
+{
+	struct question *q = arg;
+
+	if (a->state == ACCOUNT_ERROR)
+		refuse(q, R_TABLE_ERROR);
+	else if (a->state == ACCOUNT_FOUND && a->uid != 0 &&
+	    a->uid >= q->in->conf->min_uid)
+		to_user(q, span_of(a->name), SPAN(""));
+	else
+		try_system(q);
+}
+
+static void
+try_system(struct question *q)
+{
+	if (q->tried == q->nnames) {
+		no_such_user(q);
+		return;
+	}
+	accounts_ask(
+	    q->in->accounts, span_of(q->names[q->tried++]), on_account, q);
+}
+
+static void
+try_file(struct question *q)
+{
+	size_t domain = (size_t)(q->domain - q->in->conf->domains);
+	struct users_file *file = q->in->files[domain];
+	enum users_result result = USERS_FILE_NONE;
+	const struct users_entry *e = NULL;
+
+	while (result == USERS_FILE_NONE && q->tried < q->nnames)
+		result = users_file_find(
+		    file, span_of(q->names[q->tried++]), now_ms(), &e);
+	if (result == USERS_FILE_FOUND)
+		to_user(q, e->local, users_entry_value(e, "mailbox"));
+	else if (result == USERS_FILE_NONE)
+		no_such_user(q);
+	else
+		refuse(q, R_TABLE_ERROR);
+}
+
+/* Every name there is belongs to somebody: the one without what `plus` cuts
+ * off, in lower case, which is the last of the names. */
+static void
+try_any(struct question *q)
+{
+	to_user(q, span_of(q->names[q->nnames - 1]), SPAN(""));
+}
+
+static void
+add_name(struct question *q, struct span name, bool lower)
+{
+	char *to = q->names[q->nnames];
+
+	span_copy(to, sizeof q->names[0], name);
+	for (char *p = to; lower && *p != '\0'; p++)
+		*p = ascii_lower(*p);
+	if (q->nnames == 0 || strcmp(to, q->names[q->nnames - 1]) != 0)
+		q->nnames++;
+}
+
+/* The names to try.  False if the local part could name another file: nobody
+ * has such a name. */
+static bool
+name_candidates(struct question *q)
+{
+	char local[ADDRESS_LOCAL_MAX + 1];
+	int n =
+	    address_unquote(local, sizeof local, address_local(&q->address));
+	struct span whole = span_from(local, n < 0 ? 0 : (size_t)n);
+	struct span rest = whole, base;
+	char plus = q->domain->plus[0];
+
+	q->nnames = q->tried = 0;
+	if (!users_local_ok(whole))
+		return false;
+	add_name(q, whole, false);
+	add_name(q, whole, true);
+	base = span_cut(&rest, plus);
+	if (plus == '\0' || base.n == 0 || base.n == whole.n)
+		return true;
+	add_name(q, base, false);
+	add_name(q, base, true);
+	return true;
+}
+
+/* --- the beginning ---------------------------------------------------------
+ */
+
+static void
+begin(struct question *q)
+{
+	static void (*const try[USERS_END])(struct question *) = {
+		[USERS_SYSTEM] = try_system,
+		[USERS_FILE] = try_file,
+		[USERS_ANY] = try_any,
+	};
+	char local[ADDRESS_LOCAL_MAX + 1];
+	int n;
+
+	q->domain = conf_domain(q->in->conf, address_domain(&q->address));
+	if (q->domain == NULL) {
+		to_others(q);
+		return;
+	}
+	n = address_unquote(local, sizeof local, address_local(&q->address));
+	if (n >= 0 && span_is(span_from(local, (size_t)n), "postmaster"))
+		q->r.postmaster = true;
+	if (name_candidates(q))
+		try[q->domain->users](q);
+	else
+		no_such_user(q);
+}
+
+/* "postmaster" alone is that of the first domain, or without any domain
+ * conf->postmaster's. */
+static bool
+parse(struct question *q, struct span rcpt)
+{
+	const struct conf *conf = q->in->conf;
+	char text[ADDRESS_MAX + 1];
+	struct span to = rcpt;
+
+	if (span_is(rcpt, "postmaster")) {
+		size_t n = sizeof "postmaster@" - 1;
+
+		q->r.postmaster = true;
+		memcpy(text, "postmaster@", n);
+		to = span_of(conf->postmaster);
+		if (conf->ndomains > 0 &&
+		    span_copy(text + n, sizeof text - n,
+			span_of(conf->domains[0].name)))
+			to = span_of(text);
+	}
+	return address_parse(&q->address, to) == 0;
+}
+
+void
+recipients_resolve(struct recipients *in, struct span rcpt,
+    resolution_answer *answer, void *arg)
+{
+	struct question *q = calloc(1, sizeof *q);
+
+	if (q == NULL) {
+		struct resolution r = { 0 };
+
+		reply_make(&r.reply, R_TABLE_ERROR, NULL);
+		answer(arg, &r);
+		return;
+	}
+	q->in = in;
+	q->answer = answer;
+	q->arg = arg;
+	TAILQ_INSERT_TAIL(&in->open, q, link);
+	if (parse(q, rcpt))
+		begin(q);
+	else
+		refuse(q, R_BAD_ADDRESS);
+}
+
+void
+recipients_forget(struct recipients *in, void *arg)
+{
+	struct question *q, *next;
+
+	TAILQ_FOREACH_SAFE(q, &in->open, link, next)
+	if (q->arg == arg) {
+		if (in->accounts != NULL)
+			accounts_forget(in->accounts, q);
+		question_free(q);
+	}
+}
+
+/* The files are opened when they are used, but what names them is made now. */
+static bool
+make_files(struct recipients *in)
+{
+	const struct conf *c = in->conf;
+
+	for (size_t i = 0; i < c->ndomains; i++) {
+		size_t same = 0;
+
+		if (c->domains[i].users != USERS_FILE)
+			continue;
+		while (same < i &&
+		    (in->files[same] == NULL ||
+			strcmp(c->domains[same].users_file,
+			    c->domains[i].users_file) != 0))
+			same++;
+		in->files[i] = same < i
+		    ? in->files[same]
+		    : users_file_new(c->domains[i].users_file);
+		if (in->files[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+struct recipients *
+recipients_new(const struct conf *conf, struct accounts *accounts, bool root)
+{
+	struct recipients *in = calloc(1, sizeof *in);
+
+	if (in == NULL)
+		return NULL;
+	in->conf = conf;
+	in->accounts = accounts;
+	in->root = root;
+	TAILQ_INIT(&in->open);
+	in->files = calloc(conf->ndomains + 1, sizeof(struct users_file *));
+	if (in->files == NULL || !make_files(in)) {
+		recipients_free(in);
+		return NULL;
+	}
+	return in;
+}
+
+/* Is this the first domain that has this file? */
+static bool
+owns_file(const struct recipients *in, size_t domain)
+{
+	for (size_t i = 0; i < domain; i++)
+		if (in->files[i] == in->files[domain])
+			return false;
+	return true;
+}
+
+void
+recipients_free(struct recipients *in)
+{
+	struct question *q;
+
+	if (in == NULL)
+		return;
+	while ((q = TAILQ_FIRST(&in->open)) != NULL)
+		recipients_forget(in, q->arg);
+	for (size_t i = in->conf->ndomains; in->files != NULL && i-- > 0;)
+		if (in->files[i] != NULL && owns_file(in, i))
+			users_file_free(in->files[i]);
+	free(in->files);
+	free(in);
+}

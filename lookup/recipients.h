@@ -1,0 +1,38 @@
+/*
+ * recipients.h - what a recipient is: whose it is, whether it exists, and where
+ * its mail goes.
+ *
+ * There is one resolution, used when smtpd asks at RCPT and when queue asks for
+ * a route, so that what was accepted is what is delivered.
+ */
+#ifndef RECIPIENTS_H
+#define RECIPIENTS_H
+
+#include "common/msg/queue_lookup.h"
+#include "common/run/account.h"
+
+struct resolution {
+	bool foreign;	    /* its domain is not configured: to be relayed */
+	bool postmaster;    /* RFC 5321 section 4.5.1: must be accepted */
+	struct reply reply; /* 250 with its scope, or why there is no route */
+	struct route route; /* where 250 */
+};
+
+typedef void resolution_answer(void *arg, const struct resolution *);
+
+struct recipients;
+
+/* `accounts` may be NULL where no domain has system users; `root` says whether
+ * virtual mailboxes have an owner of their own.  NULL with errno. */
+struct recipients *recipients_new(
+    const struct conf *, struct accounts *, bool root);
+void recipients_free(struct recipients *);
+
+/* `answer` is called once, maybe before this returns.  The recipient is
+ * canonical; "postmaster" without a domain is legal. */
+void recipients_resolve(
+    struct recipients *, struct span rcpt, resolution_answer *, void *arg);
+/* No answer any more for whoever asked with this arg. */
+void recipients_forget(struct recipients *, void *arg);
+
+#endif

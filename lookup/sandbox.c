@@ -1,0 +1,83 @@
+/*
+ * sandbox.c - the files and system calls of lookup.
+ *
+ * It answers questions of those who talk to strangers.  It reads the
+ * directories that tables are in (not just the files, which are replaced by
+ * renaming), and has no socket, no connect, no exec, and no way to write a
+ * file.
+ */
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <seccomp.h>
+#include <stdlib.h>
+
+#include "common/bytes/log.h"
+#include "lookup/sandbox.h"
+
+static const struct confine_call calls[] = {
+	{ .nr = SCMP_SYS(openat),
+	    .why = "users_file.c: look",
+	    .check = true,
+	    .arg = 2,
+	    .mask = O_ACCMODE | O_CREAT | O_TRUNC,
+	    .value = O_RDONLY },
+	{ .nr = SCMP_SYS(recvfrom), .why = "account.c: answers" },
+	{ .nr = SCMP_SYS(sendto), .why = "account.c: questions" },
+};
+
+static bool
+is_listed(const struct confine_dir *dirs, size_t n, const char *path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(dirs[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/* The directory of a users file; NULL if there is none, and then there is no
+ * file to read in it either, which is reported when it is asked for. */
+static char *
+directory_of(const char *file)
+{
+	char copy[CONF_PATH_MAX];
+	struct stat st;
+	char *dir;
+
+	if (!span_copy(copy, sizeof copy, span_of(file)))
+		return NULL;
+	dir = dirname(copy);
+	if (stat(dir, &st) == -1 || !S_ISDIR(st.st_mode))
+		return NULL;
+	if ((dir = strdup(dir)) == NULL)
+		fatal("sandbox");
+	return dir;
+}
+
+const struct confine *
+lookup_sandbox(const struct conf *conf)
+{
+	static struct confine limits = {
+		.calls = calls,
+		.ncalls = sizeof calls / sizeof *calls,
+	};
+	struct confine_dir *dirs = calloc(conf->ndomains + 1, sizeof *dirs);
+	size_t n = 0;
+
+	if (dirs == NULL)
+		fatal("sandbox");
+	for (size_t i = 0; i < conf->ndomains; i++) {
+		char *dir = NULL;
+
+		if (conf->domains[i].users == USERS_FILE)
+			dir = directory_of(conf->domains[i].users_file);
+		if (dir != NULL && !is_listed(dirs, n, dir))
+			dirs[n++] = (struct confine_dir){ dir, CONFINE_READ };
+		else
+			free(dir);
+	}
+	limits.dirs = dirs;
+	limits.ndirs = n;
+	return &limits;
+}
