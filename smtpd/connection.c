@@ -1,0 +1,438 @@
+/*
+ * connection.c - a client's socket: lines in, replies out, and its end.
+ *
+ * What is read stands in memory of the process; a connection keeps only what
+ * could not be taken yet: the start of a line, or what a client sent ahead
+ * while another process is asked.  While anything is waited for (c->wait)
+ * nothing is read, so that both buffers have a bound and a client that sends
+ * faster than it is served, or does not read its replies, meets TCP's
+ * back-pressure.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/bytes/log.h"
+#include "smtpd/smtpd.h"
+
+/* What an idle connection may keep of a buffer. */
+#define KEPT_MAX 4096
+
+static void on_readable(evutil_socket_t, short, void *);
+static void on_writable(evutil_socket_t, short, void *);
+
+struct span
+connection_client(const struct connection *c)
+{
+	return c->local ? SPAN("local") : span_of(c->client);
+}
+
+/* ---- birth and death -------------------------------------------------------
+ */
+
+/* All that can be said without a session. */
+static void
+turn_away(struct smtpd *m, int fd)
+{
+	char line[REPLY_LINE_MAX + 1];
+	struct reply r;
+	size_t n;
+
+	reply_make(&r, R_TOO_MANY_SESSIONS, m->conf->hostname);
+	n = reply_format(line, &r, true, false);
+	/* Nothing was written to it before: it takes a line, or it is gone. */
+	if (write(fd, line, n) == -1)
+		log_warn("turned_away", log_errno(errno));
+	else
+		log_warn(
+		    "turned_away", log_num("sessions", (int64_t)m->sessions));
+	close(fd);
+}
+
+void
+connection_new(
+    struct smtpd *m, unsigned listener, int fd, const struct sockaddr *from)
+{
+	struct connection *c;
+
+	c = m->nfree > 0 ? calloc(1, sizeof *c) : NULL;
+	if (c == NULL) {
+		turn_away(m, fd);
+		return;
+	}
+	c->m = m;
+	c->fd = fd;
+	c->slot = m->free_slots[--m->nfree];
+	m->slots[c->slot] = c;
+	c->number = ++m->number;
+	c->listener = listener;
+	c->local = !ip_from_sockaddr(&c->ip, from);
+	if (!c->local)
+		ip_format(c->client, &c->ip);
+	c->timer = TIMER_END;
+	c->paused = true;
+	line_init(&c->lines, m->conf->max_line);
+	buf_init(&c->in, m->in_max);
+	buf_init(&c->out, 2 * OUT_MAX);
+	session_init(&c->session, &m->service);
+	transfer_init(&c->transfer);
+	event_assign(&c->readable, m->process->base, fd, EV_READ | EV_PERSIST,
+	    on_readable, c);
+	event_assign(
+	    &c->writable, m->process->base, fd, EV_WRITE, on_writable, c);
+	TAILQ_INSERT_TAIL(&m->all, c, all);
+	m->sessions++;
+	m->connections++;
+	log_info("connect", log_num("session", (int64_t)c->number),
+	    log_span("client", connection_client(c)),
+	    log_str("listener", m->conf->listens[listener].title));
+	c->wait = WAIT_CLIENT;
+	peers_ask_client(c);
+	connection_settle(c);
+}
+
+/* The one way out; behind it there is no connection. */
+static void
+destroy(struct connection *c)
+{
+	struct smtpd *m = c->m;
+
+	log_info("disconnect", log_num("session", (int64_t)c->number),
+	    log_span("client", connection_client(c)),
+	    log_num("accepted", c->session.accepted));
+	transfer_drop(c);
+	peers_gone(c);
+	timers_set(c, TIMER_END);
+	event_del(&c->readable);
+	event_del(&c->writable);
+	close(c->fd);
+	session_fini(&c->session);
+	buf_fini(&c->in);
+	buf_fini(&c->out);
+	m->slots[c->slot] = NULL;
+	m->free_slots[m->nfree++] = c->slot;
+	TAILQ_REMOVE(&m->all, c, all);
+	m->sessions--;
+	free(c);
+	if (m->stopping && TAILQ_EMPTY(&m->all))
+		process_exit(m->process);
+}
+
+/* ---- output -----------------------------------------------------------------
+ */
+
+/* The loop says when. */
+static bool
+may_retry(int err)
+{
+	return err == EAGAIN || err == EWOULDBLOCK || err == EINTR;
+}
+
+/* How much of it the socket took; an error other than "full" ends it. */
+static size_t
+put(struct connection *c, const char *p, size_t n)
+{
+	ssize_t done = write(c->fd, p, n);
+
+	if (done > 0)
+		c->progress = true;
+	if (done >= 0)
+		return (size_t)done;
+	if (!may_retry(errno))
+		c->broken = true;
+	return 0;
+}
+
+/* What this turn has said so far, in one piece. */
+static void
+flush(struct connection *c)
+{
+	struct smtpd *m = c->m;
+	size_t n = m->nout, done = 0;
+
+	m->nout = 0;
+	if (n == 0 || c->broken)
+		return;
+	if (c->out.n == 0)
+		done = put(c, m->out, n);
+	if (done == n || c->broken)
+		return;
+	if (buf_add(&c->out, m->out + done, n - done) == -1 ||
+	    event_add(&c->writable, NULL) == -1)
+		c->broken = true;
+	c->wait |= WAIT_OUTPUT;
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct connection *c = arg;
+
+	(void)fd;
+	(void)what;
+	buf_drop(&c->out, put(c, c->out.p, c->out.n));
+	if (c->out.n > 0) {
+		if (event_add(&c->writable, NULL) == -1)
+			c->broken = true;
+	} else {
+		buf_fini(&c->out);
+		c->wait &= ~(unsigned)WAIT_OUTPUT;
+		connection_resume(c);
+	}
+	connection_settle(c);
+}
+
+static void
+say(struct connection *c, const struct step *st)
+{
+	struct smtpd *m = c->m;
+
+	if (sizeof m->out - m->nout < STEP_TEXT_MAX + 1)
+		flush(c);
+	m->nout += session_format(&c->session, st, m->out + m->nout);
+}
+
+static void
+log_refused(struct connection *c, const struct reply *reply)
+{
+	char text[REPLY_LINE_MAX];
+	const struct session *s = &c->session;
+
+	reply_text(text, sizeof text, reply);
+	c->m->rcpts_refused++;
+	log_info("rcpt_refused", log_num("session", (int64_t)c->number),
+	    log_span("client", connection_client(c)),
+	    log_str("from", s->sender.text), log_str("to", s->rcpt.text),
+	    log_str("reply", text));
+}
+
+void
+connection_step(struct connection *c, const struct step *st)
+{
+	if (st->reply.code != 0)
+		say(c, st);
+	if (st->command == CMD_RCPT && st->reply.code >= 400 &&
+	    c->session.rcpt.n > 0)
+		log_refused(c, &st->reply);
+	switch (st->action) {
+	case ACTION_NONE:
+		break;
+	case ACTION_ASK:
+		c->wait |= WAIT_VERDICT;
+		peers_ask_rcpt(c);
+		break;
+	case ACTION_CONTENT:
+		transfer_begin(c);
+		break;
+	case ACTION_CLOSE:
+		c->wait |= WAIT_CLOSE;
+		c->linger = st->command != CMD_QUIT;
+		break;
+	}
+}
+
+void
+connection_end(struct connection *c, enum reply_name name)
+{
+	struct step st;
+
+	transfer_drop(c);
+	/* What it still waits for is no longer of interest. */
+	c->wait &= WAIT_OUTPUT;
+	session_end(&c->session, name, &st);
+	connection_step(c, &st);
+}
+
+/* ---- input ------------------------------------------------------------------
+ */
+
+/* A line and its reply; false if there is no whole line. */
+static bool
+take_line(struct connection *c, struct span *in)
+{
+	struct span line;
+	struct step st;
+	enum line_result result = line_next(&c->lines, in, &line);
+
+	if (result == LINE_MORE)
+		return false;
+	c->progress = true;
+	session_line(&c->session, result, line, &st);
+	connection_step(c, &st);
+	return true;
+}
+
+/* RFC 2920 section 3.2: commands that came together are taken one by one, and
+ * their replies leave together at the end of the turn. */
+static void
+take_input(struct connection *c, struct span *in)
+{
+	while (in->n > 0 && c->wait == 0 && !c->broken) {
+		if (c->session.phase == PHASE_DATA)
+			transfer_input(c, in);
+		else if (!take_line(c, in))
+			break;
+	}
+}
+
+/* Memory that is of no use to a client that says nothing. */
+static void
+trim(struct buf *b)
+{
+	if (b->n == 0 && b->cap > KEPT_MAX)
+		buf_fini(b);
+}
+
+void
+connection_resume(struct connection *c)
+{
+	struct span in = buf_span(&c->in);
+
+	if (c->in.n == 0)
+		return;
+	take_input(c, &in);
+	buf_drop(&c->in, c->in.n - in.n);
+	trim(&c->in);
+}
+
+void
+connection_resume_later(struct connection *c)
+{
+	event_active(&c->readable, EV_READ, 0);
+}
+
+/* Another turn of input, behind what was kept of the last one. */
+static void
+read_input(struct connection *c)
+{
+	struct smtpd *m = c->m;
+	struct span in;
+	ssize_t n;
+
+	/* There is always room: what was kept lacks at least the command that
+	 * had to wait, or is the start of a line. */
+	if (c->in.n > 0)
+		memcpy(m->in, c->in.p, c->in.n);
+	n = read(c->fd, m->in + c->in.n, m->in_max - c->in.n);
+	if (n == 0 || (n == -1 && !may_retry(errno))) {
+		c->broken = true;
+		return;
+	}
+	in = span_from(m->in, c->in.n + (n > 0 ? (size_t)n : 0));
+	buf_clear(&c->in);
+	take_input(c, &in);
+	if (in.n > 0 && buf_add_span(&c->in, in) == -1)
+		c->broken = true;
+	trim(&c->in);
+}
+
+/* What is sent behind our last word is dropped, so that closing does not reset
+ * the connection before the client has read it. */
+static void
+read_nothing(struct connection *c)
+{
+	ssize_t n = read(c->fd, c->m->in, c->m->in_max);
+
+	if (n == 0 || (n == -1 && !may_retry(errno)))
+		c->broken = true;
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct connection *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->wait == WAIT_LINGER)
+		read_nothing(c);
+	else if (c->wait == 0)
+		read_input(c);
+	else {
+		/* Only now: most clients say nothing while they wait, and
+		 * cost the loop nothing. */
+		event_del(&c->readable);
+		c->paused = true;
+	}
+	connection_settle(c);
+}
+
+/* ---- the end of each turn
+ * ------------------------------------------------------ */
+
+static enum timer
+timer_of(const struct connection *c)
+{
+	if (c->wait & WAIT_LINGER)
+		return TIMER_LINGER;
+	if (c->wait & (WAIT_CLOSE | WAIT_OUTPUT))
+		return TIMER_COMMAND;
+	if (c->wait != 0)
+		return TIMER_PEER;
+	return c->session.phase == PHASE_DATA ? TIMER_DATA : TIMER_COMMAND;
+}
+
+static void
+last_word_is_out(struct connection *c)
+{
+	if (!c->linger || c->m->stopping || shutdown(c->fd, SHUT_WR) == -1) {
+		c->broken = true;
+		return;
+	}
+	c->wait = WAIT_LINGER;
+}
+
+void
+connection_settle(struct connection *c)
+{
+	enum timer timer;
+
+	flush(c);
+	if ((c->wait & WAIT_CLOSE) && c->out.n == 0 && !c->broken)
+		last_word_is_out(c);
+	if (c->paused && (c->wait & ~(unsigned)WAIT_LINGER) == 0 &&
+	    !c->broken) {
+		c->paused = false;
+		if (event_add(&c->readable, NULL) == -1)
+			c->broken = true;
+	}
+	if (c->broken) {
+		destroy(c);
+		return;
+	}
+	timer = timer_of(c);
+	if (timer != c->timer || c->progress)
+		timers_set(c, timer);
+	c->progress = false;
+}
+
+void
+connection_timeout(struct connection *c, enum timer timer)
+{
+	c->m->timeouts++;
+	if (timer == TIMER_LINGER || c->out.n > 0)
+		c->broken = true;
+	else if (timer != TIMER_PEER)
+		connection_end(c, R_TIMEOUT);
+	else if (c->wait & (WAIT_ROOM | WAIT_ANSWER))
+		transfer_give_up(c);
+	else
+		peers_give_up(c);
+	connection_resume_later(c);
+	connection_settle(c);
+}
+
+void
+connection_stop(struct connection *c)
+{
+	/* A whole message waits for queue's word, which may still come. */
+	if (c->transfer.active && c->transfer.ended)
+		return;
+	if (c->wait & WAIT_LINGER)
+		c->broken = true;
+	else if ((c->wait & WAIT_CLOSE) == 0)
+		connection_end(c, R_SHUTDOWN);
+	connection_settle(c);
+}

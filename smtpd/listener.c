@@ -1,0 +1,115 @@
+/*
+ * listener.c - accepting connections.
+ *
+ * Several smtpds wait on one socket; each takes a few at a time, so that a
+ * burst is shared and sessions under way are not held up by it.
+ */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "common/bytes/log.h"
+#include "smtpd/smtpd.h"
+
+#define TURN_ACCEPTS 32
+
+/* accept(2): these are over with the connection they are about. */
+static bool
+is_passing(int err)
+{
+	return err == EINTR || err == ECONNABORTED || err == EPROTO ||
+	    err == EPERM || err == ENETDOWN || err == ENETUNREACH ||
+	    err == EHOSTDOWN || err == EHOSTUNREACH || err == ENOPROTOOPT ||
+	    err == EOPNOTSUPP || err == ENONET;
+}
+
+/* No descriptor, no memory: the socket stays readable, so it must not be
+ * looked at for a while. */
+static void
+become_deaf(struct smtpd *m, int err)
+{
+	log_warn("accept", log_errno(err));
+	for (size_t i = 0; i < m->nlisteners; i++)
+		event_del(&m->listeners[i].readable);
+	m->deaf = true;
+}
+
+void
+listener_hear(struct smtpd *m)
+{
+	if (!m->deaf)
+		return;
+	for (size_t i = 0; i < m->nlisteners; i++)
+		event_add(&m->listeners[i].readable, NULL);
+	m->deaf = false;
+}
+
+static void
+on_readable(evutil_socket_t sock, short what, void *arg)
+{
+	struct listener *l = arg;
+	struct sockaddr_storage from;
+
+	(void)what;
+	for (int i = 0; i < TURN_ACCEPTS; i++) {
+		socklen_t n = sizeof from;
+		int fd = accept4((int)sock, (struct sockaddr *)&from, &n,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd != -1) {
+			connection_new(
+			    l->m, l->index, fd, (struct sockaddr *)&from);
+			continue;
+		}
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return;
+		if (is_passing(errno))
+			continue;
+		become_deaf(l->m, errno);
+		return;
+	}
+}
+
+int
+listener_add(struct smtpd *m, unsigned index, int fd)
+{
+	static const int one = 1;
+	struct listener *l;
+
+	if (index >= m->conf->nlistens || m->nlisteners == CONF_LISTENS_MAX ||
+	    m->stopping) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	/* Inherited by what is accepted.  Replies are written in one piece a
+	 * turn; without this the second turn of a pipelined transaction would
+	 * wait for the client's delayed acknowledgement.  A Unix socket has no
+	 * such option. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	l = &m->listeners[m->nlisteners];
+	*l = (struct listener){ .m = m, .index = index, .fd = fd };
+	event_assign(&l->readable, m->process->base, fd, EV_READ | EV_PERSIST,
+	    on_readable, l);
+	if (event_add(&l->readable, NULL) == -1) {
+		close(fd);
+		errno = ENOMEM;
+		return -1;
+	}
+	m->nlisteners++;
+	return 0;
+}
+
+void
+listener_close_all(struct smtpd *m)
+{
+	for (size_t i = 0; i < m->nlisteners; i++) {
+		event_del(&m->listeners[i].readable);
+		close(m->listeners[i].fd);
+	}
+	m->nlisteners = 0;
+	m->deaf = false;
+}

@@ -1,0 +1,128 @@
+/*
+ * main.c - smtpd: SMTP sessions, many in one process, one process for each
+ * core.
+ *
+ * It holds what strangers send and two channels, and nothing else: who breaks
+ * in here can put mail into the queue and see that of their fellow sessions.
+ */
+#include <stdlib.h>
+
+#include "common/bytes/log.h"
+#include "smtpd/smtpd.h"
+
+/* One turn of input, behind the start of a line. */
+#define TURN_INPUT (64 * 1024)
+/* How long those that wait for queue's word may hold up the end: below
+ * STOP_FINISH of common/run/process.h. */
+#define STOP_PATIENCE 5
+
+_Static_assert(STOP_PATIENCE < STOP_FINISH, "we are done before master is");
+
+static void
+prepare(struct process *process)
+{
+	struct smtpd *m = process->state;
+	const struct conf *conf = process->conf;
+
+	m->process = process;
+	m->conf = conf;
+	m->service.conf = conf;
+	TAILQ_INIT(&m->all);
+	m->in_max = TURN_INPUT + conf->max_line;
+	m->in = malloc(m->in_max);
+	m->content = malloc(DOT_OUT_MAX(m->in_max));
+	m->rcpts = calloc(conf->max_recipients, sizeof *m->rcpts);
+	m->slots = calloc(conf->max_sessions, sizeof *m->slots);
+	m->free_slots = calloc(conf->max_sessions, sizeof *m->free_slots);
+	if (m->in == NULL || m->content == NULL || m->rcpts == NULL ||
+	    m->slots == NULL || m->free_slots == NULL)
+		fatal("memory");
+	while (m->nfree < conf->max_sessions) {
+		/* The lowest is on top. */
+		m->free_slots[m->nfree] = conf->max_sessions - 1 - m->nfree;
+		m->nfree++;
+	}
+}
+
+static void
+begin(struct process *process)
+{
+	struct smtpd *m = process->state;
+
+	timers_begin(m);
+	peers_begin(m);
+}
+
+static void
+peer(struct process *process, enum peer kind, uint32_t instance, int fd)
+{
+	peers_set(process->state, kind, instance, fd);
+}
+
+static void
+listener(struct process *process, unsigned index, int fd)
+{
+	if (listener_add(process->state, index, fd) == -1)
+		log_error("listener", log_num("index", index));
+}
+
+static void
+out_of_patience(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	process_exit(((struct smtpd *)arg)->process);
+}
+
+static void
+stop(struct process *process)
+{
+	static const struct timeval patience = { .tv_sec = STOP_PATIENCE };
+	struct smtpd *m = process->state;
+	struct connection *c, *next;
+
+	if (m->stopping)
+		return;
+	m->stopping = true;
+	listener_close_all(m);
+	if (TAILQ_EMPTY(&m->all)) {
+		process_exit(process);
+		return;
+	}
+	evtimer_assign(&m->stop, process->base, out_of_patience, m);
+	evtimer_add(&m->stop, &patience);
+	TAILQ_FOREACH_SAFE(c, &m->all, all, next)
+	connection_stop(c);
+}
+
+static void
+status(struct process *process, void (*add)(void *, const char *, uint64_t),
+    void *arg)
+{
+	const struct smtpd *m = process->state;
+
+	add(arg, "sessions", m->sessions);
+	add(arg, "connections", m->connections);
+	add(arg, "accepted", m->accepted);
+	add(arg, "refused", m->refused);
+	add(arg, "rcpts_refused", m->rcpts_refused);
+	add(arg, "timeouts", m->timeouts);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct process_ops ops = {
+		.kind = PEER_SMTPD,
+		.prepare = prepare,
+		.sandbox = smtpd_sandbox,
+		.begin = begin,
+		.peer = peer,
+		.listener = listener,
+		.stop = stop,
+		.status = status,
+	};
+	static struct smtpd m;
+
+	return process_main(&ops, &m, argc, argv);
+}

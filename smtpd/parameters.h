@@ -1,0 +1,21 @@
+/*
+ * parameters.h - the parameters of MAIL and RCPT (RFC 5321 section 4.1.1.11).
+ */
+#ifndef PARAMETERS_H
+#define PARAMETERS_H
+
+#include "common/mail/envelope.h"
+#include "common/mail/reply.h"
+
+struct mail_parameters {
+	bool has_size, has_body;
+	uint64_t size;		 /* RFC 1870; UINT64_MAX for what is beyond */
+	enum envelope_body body; /* RFC 6152 */
+};
+
+/* What stands behind the path.  True, or false with the reply to give. */
+bool parameters_mail(struct mail_parameters *, struct span, struct reply *);
+/* None is known for RCPT. */
+bool parameters_rcpt(struct span, struct reply *);
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * session.h - an SMTP session: a line in, a reply and an action out.
+ *
+ * RFC 5321 section 4.  No socket, no clock: what another process must decide is
+ * an action without a reply, and the caller comes back with the answer.  What a
+ * stranger sends has its limits here: one sender, one bounded list of
+ * recipients that exists only while there is a transaction, one remembered
+ * verdict.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "common/bytes/buf.h"
+#include "common/mail/address.h"
+#include "common/mail/envelope.h"
+#include "common/mail/line.h"
+#include "common/mail/reply.h"
+#include "common/run/conf.h"
+
+#define SESSION_HELO_MAX 255
+
+enum session_phase {
+	PHASE_CONNECT, /* nothing was said: lookup judges the client */
+	PHASE_HELO,    /* greeted */
+	PHASE_READY,   /* HELO or EHLO was given */
+	PHASE_MAIL,    /* a transaction: MAIL was given, perhaps RCPT */
+	PHASE_DATA,    /* content, up to session_done() */
+	PHASE_END      /* the last reply was given */
+};
+
+enum session_action {
+	ACTION_NONE,	/* the reply is all */
+	ACTION_ASK,	/* ask lookup for s->rcpt, then session_verdict() */
+	ACTION_CONTENT, /* content follows the reply, then session_done() */
+	ACTION_CLOSE	/* close when the reply is out */
+};
+
+struct step {
+	enum reply_command command; /* whose reply it is */
+	enum session_action action;
+	struct reply reply; /* code 0: none yet */
+};
+
+/* What all sessions of the process share; borrowed by each. */
+struct session_service {
+	const struct conf *conf;
+	struct reply queue; /* 2yz, or what MAIL gets now */
+};
+
+struct session {
+	const struct session_service *service;
+	enum session_phase phase;
+	bool greeted;	   /* HELO or EHLO was given */
+	bool plain;	   /* by HELO: no extensions, no enhanced codes */
+	bool asking;	   /* ACTION_ASK waits for its verdict */
+	uint32_t useless;  /* commands since the last accepted message */
+	uint32_t accepted; /* messages */
+	char helo[SESSION_HELO_MAX + 1];
+
+	/* the transaction */
+	struct address sender;
+	enum envelope_body body;
+	uint32_t nrcpts, nrefused;
+	struct buf rcpts; /* each a length octet, the text, a NUL */
+
+	/* the recipient of the last RCPT, and the last verdict that reaches
+	 * further */
+	struct address rcpt;
+	struct {
+		bool known;
+		struct reply reply;
+		char domain[ADDRESS_DOMAIN_MAX + 1];
+	} verdict;
+};
+
+void session_init(struct session *, const struct session_service *);
+void session_fini(struct session *);
+
+/* lookup's word on the client: 220 greets, all else is said and ends it. */
+void session_client(struct session *, const struct reply *, struct step *);
+/* A line, as line_next() gave it; not while asking, not in PHASE_DATA. */
+void session_line(
+    struct session *, enum line_result, struct span, struct step *);
+/* lookup's word on s->rcpt. */
+void session_verdict(struct session *, const struct reply *, struct step *);
+/* The content is over, and this is what becomes of it. */
+void session_done(struct session *, const struct reply *, struct step *);
+/* An end of our own, at any time: a 421 of the catalogue. */
+void session_end(struct session *, enum reply_name, struct step *);
+/* Another lookup answers from now on. */
+void session_forget_verdict(struct session *);
+
+/* The text of the reply; EHLO's has several lines. */
+#define STEP_TEXT_MAX (REPLY_LINE_MAX + 512)
+size_t session_format(
+    const struct session *, const struct step *, char text[STEP_TEXT_MAX + 1]);
+
+/*
+ * A walk over the recipients, oldest first: *at begins as 0 and moves.  Fills
+ * dst with at most max; how many.  They are valid until the transaction ends.
+ */
+uint32_t session_rcpts(
+    const struct session *, size_t *at, const char **dst, uint32_t max);
+
+/* For verbs.c. */
+void session_reset(struct session *); /* no transaction any more */
+void session_judge(
+    struct session *, struct step *); /* s->rcpt, if remembered */
+
+#endif

@@ -1,0 +1,206 @@
+/*
+ * smtpd.h - what the parts of this process share: the process and a connection.
+ *
+ *   listener.c    accepts
+ *   connection.c  reads, writes, ends
+ *   session.c     the dialogue (pure), its commands in verbs.c, parameters.c
+ *   transfer.c    content to queue; the rules for it in content.c (pure)
+ *   peers.c       lookup and queue
+ *   timers.c      time limits
+ *
+ * One event loop, one thread.  An entry from the loop (a socket, an answer, a
+ * timer) works on one connection and leaves it by connection_settle(), the only
+ * function in which a connection may die: behind it the pointer is not used.
+ */
+#ifndef SMTPD_H
+#define SMTPD_H
+
+#include <bsd/sys/queue.h>
+
+#include <event2/event_struct.h>
+
+#include "common/run/pending.h"
+#include "common/run/process.h"
+#include "smtpd/content.h"
+#include "smtpd/session.h"
+
+struct smtpd;
+
+/* Why no input is taken now; bits. */
+enum wait {
+	WAIT_CLIENT = 1,  /* lookup's word on the client */
+	WAIT_VERDICT = 2, /* lookup's word on a recipient */
+	WAIT_ROOM = 4,	  /* queue has not taken what it has of the content */
+	WAIT_ANSWER = 8,  /* queue's word on the message */
+	WAIT_OUTPUT = 16, /* the client has not read its replies */
+	WAIT_CLOSE = 32,  /* the last reply was given */
+	WAIT_LINGER = 64  /* … and is out; the client may read it */
+};
+
+enum timer {
+	TIMER_COMMAND, /* command_timeout */
+	TIMER_DATA,    /* data_timeout */
+	TIMER_PEER,    /* SMTPD_QUEUE_SECONDS, for lookup or queue */
+	TIMER_LINGER,
+	TIMER_END /* none */
+};
+
+/* What lookup was asked about a connection and has not answered. */
+enum asked { ASKED_NOTHING, ASKED_CLIENT, ASKED_RCPT };
+
+enum stage {
+	STAGE_KEEP,   /* queue was told nothing */
+	STAGE_OPEN,   /* it reads from the pipe */
+	STAGE_BROKEN, /* it stopped reading: its answer will say why */
+	STAGE_SENT    /* it has all of it */
+};
+
+/* A message's content on its way to queue. */
+struct transfer {
+	enum stage stage;
+	struct content content;
+	struct buf kept;  /* what queue does not have yet */
+	uint64_t piped;	  /* octets that went through the pipe */
+	uint32_t id;	  /* of the request to queue; 0: none waits */
+	int pipe;	  /* writing end, or -1 */
+	size_t next_rcpt; /* session_rcpts(): those behind were sent */
+	uint32_t rcpts_sent;
+	bool active;	       /* between DATA and the reply to its end */
+	bool ended;	       /* the end of the data was met */
+	struct event writable; /* the pipe */
+	struct reply answer;   /* to the end of the data; code 0: none yet */
+};
+
+struct connection {
+	TAILQ_ENTRY(connection) all;
+	TAILQ_ENTRY(connection) timer_link;
+	TAILQ_ENTRY(connection) lookup_link, queue_link;
+	struct smtpd *m;
+	int fd;
+	uint32_t slot;	 /* its number for lookup */
+	uint64_t number; /* its number in the log */
+	unsigned listener;
+	bool local; /* a Unix socket: no address */
+	struct ip ip;
+	char client[IP_TEXT_MAX];
+
+	unsigned wait; /* enum wait */
+	bool paused;   /* the loop does not look for input */
+	bool broken;   /* the socket is of no use any more */
+	bool linger;   /* the last word is ours, not an answer to QUIT */
+	bool progress; /* since the last look at the clock */
+	enum asked asked;
+	bool announced;			/* to the present lookup */
+	bool known;			/* … which let it in */
+	bool lookup_waits, queue_waits; /* for room in the window */
+
+	enum timer timer;
+	int64_t deadline;
+
+	struct event readable, writable;
+	struct line_reader lines;
+	struct buf in;	/* read but not taken */
+	struct buf out; /* said but not written */
+	struct session session;
+	struct transfer transfer;
+};
+TAILQ_HEAD(connections, connection);
+
+struct listener {
+	struct smtpd *m;
+	unsigned index; /* into conf->listens */
+	int fd;
+	struct event readable;
+};
+
+struct peer_link {
+	struct smtpd *m;
+	enum peer kind;
+	uint32_t instance;
+	struct channel *channel; /* NULL while it is away */
+	struct pending *pending;
+	struct connections waiting; /* for room in the window */
+};
+
+/* Replies of one turn, written together; larger than any one of them. */
+#define OUT_MAX (16 * 1024)
+
+struct smtpd {
+	struct process *process;
+	const struct conf *conf;
+	struct session_service service;
+	struct connections all;
+	struct connections timers[TIMER_END];
+	struct event tick; /* each second */
+	struct event stop; /* the end of patience */
+	struct peer_link lookup, queue;
+
+	struct listener listeners[CONF_LISTENS_MAX];
+	size_t nlisteners;
+	bool deaf; /* no descriptors left: not accepting for a second */
+	bool stopping;
+
+	struct connection **slots; /* conf->max_sessions */
+	uint32_t *free_slots, nfree;
+	uint64_t number;
+
+	/* memory that no connection keeps beyond its turn */
+	char *in, *content;
+	size_t in_max;
+	const char **rcpts;
+	char out[OUT_MAX];
+	size_t nout;
+
+	uint64_t connections, sessions, accepted, refused, rcpts_refused,
+	    timeouts;
+};
+
+/* listener.c */
+int listener_add(struct smtpd *, unsigned index, int fd);
+void listener_hear(struct smtpd *); /* again, if deaf */
+void listener_close_all(struct smtpd *);
+
+/* connection.c */
+void connection_new(
+    struct smtpd *, unsigned listener, int fd, const struct sockaddr *);
+void connection_settle(struct connection *);
+void connection_step(struct connection *, const struct step *);
+/* Goes on with what was read and not taken. */
+void connection_resume(struct connection *);
+/* The same, from the loop: for callers that must not ask a peer now. */
+void connection_resume_later(struct connection *);
+/* An end of our own: a 421, then closed. */
+void connection_end(struct connection *, enum reply_name);
+void connection_timeout(struct connection *, enum timer);
+void connection_stop(struct connection *);
+struct span connection_client(const struct connection *);
+
+/* transfer.c */
+void transfer_init(struct transfer *);
+void transfer_begin(struct connection *);
+/* The next octets of content; *in begins behind what was taken. */
+void transfer_input(struct connection *, struct span *in);
+void transfer_go(struct connection *); /* as far as queue takes it now */
+void transfer_answer(struct connection *, const struct reply *);
+void transfer_give_up(struct connection *); /* queue takes too long */
+void transfer_drop(struct connection *);    /* the client is gone */
+
+/* peers.c */
+void peers_begin(struct smtpd *);
+void peers_set(struct smtpd *, enum peer, uint32_t instance, int fd);
+void peers_ask_client(struct connection *);
+void peers_ask_rcpt(struct connection *);
+void peers_give_up(struct connection *); /* lookup takes too long */
+void peers_gone(struct connection *);
+/* Room for one more message: or c waits for it. */
+bool peers_queue_room(struct connection *);
+void peers_tick(struct smtpd *);
+
+/* timers.c */
+void timers_begin(struct smtpd *);
+void timers_set(struct connection *, enum timer);
+
+/* sandbox.c */
+const struct confine *smtpd_sandbox(struct process *);
+
+#endif

@@ -1,0 +1,322 @@
+/*
+ * verbs.c - one row for each command; the grammar of the dialogue is the table.
+ *
+ * RFC 5321 section 4.1.  Words are told apart without regard to case, blanks at
+ * the end of a line are dropped (section 4.1.1).  What stands behind MAIL FROM:
+ * and RCPT TO: is read by common/mail/address and parameters.c, nowhere else.
+ */
+#include <errno.h>
+
+#include "smtpd/parameters.h"
+#include "smtpd/verbs.h"
+
+#define IN(phase) (1u << (phase))
+/* RFC 5321 section 4.1.4: these are not bound to any order. */
+#define ALWAYS (IN(PHASE_HELO) | IN(PHASE_READY) | IN(PHASE_MAIL))
+
+struct verb {
+	const char *name;
+	enum reply_command command;
+	unsigned phases;
+	bool useless; /* never part of a message's getting through */
+	void (*run)(struct session *, struct span arg, struct step *);
+};
+
+static void
+say(struct step *st, enum reply_name name, const char *arg)
+{
+	reply_make(&st->reply, name, arg);
+}
+
+/* ---- HELO, EHLO ------------------------------------------------------------
+ */
+
+/*
+ * One word of graphic characters.  Stricter would refuse hosts whose names are
+ * no domains ("my_pc"), which section 4.1.4 does not want; what is written
+ * anywhere is cleaned there.
+ */
+static bool
+is_host_word(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < '!' || s.p[i] > '~')
+			return false;
+	return s.n > 0 && s.n <= SESSION_HELO_MAX;
+}
+
+static void
+hello(struct session *s, struct span arg, bool plain, struct step *st)
+{
+	if (!is_host_word(arg) || !span_copy(s->helo, sizeof s->helo, arg)) {
+		say(st, R_SYNTAX, plain ? "HELO hostname" : "EHLO hostname");
+		return;
+	}
+	/* Section 4.1.4: it ends a transaction as RSET does. */
+	session_reset(s);
+	if (s->greeted)
+		s->useless++;
+	s->greeted = true;
+	s->plain = plain;
+	s->phase = PHASE_READY;
+	say(st, R_HELO, s->service->conf->hostname);
+}
+
+static void
+do_helo(struct session *s, struct span arg, struct step *st)
+{
+	hello(s, arg, true, st);
+}
+
+static void
+do_ehlo(struct session *s, struct span arg, struct step *st)
+{
+	hello(s, arg, false, st);
+}
+
+/* ---- the transaction -------------------------------------------------------
+ */
+
+/* Cut "FROM:" or "TO:" off, and blanks that many senders put behind it. */
+static bool
+take_word(struct span *arg, const char *word)
+{
+	if (!span_starts_case(*arg, word))
+		return false;
+	*arg = span_skip(*arg, strlen(word));
+	while (arg->n > 0 && arg->p[0] == ' ')
+		*arg = span_skip(*arg, 1);
+	return true;
+}
+
+/* RFC 5321 section 4.1.1.11: parameters come with EHLO. */
+static bool
+parameters_ok(const struct session *s, struct span arg, struct step *st)
+{
+	if (!s->plain || arg.n == 0)
+		return true;
+	say(st, R_UNKNOWN_PARAMETER, "send EHLO first");
+	return false;
+}
+
+static void
+do_mail(struct session *s, struct span arg, struct step *st)
+{
+	const struct conf *conf = s->service->conf;
+	struct mail_parameters p;
+	struct address sender;
+
+	if (!take_word(&arg, "FROM:")) {
+		say(st, R_SYNTAX, "MAIL FROM:<address>");
+		return;
+	}
+	if (address_parse_path(&sender, &arg, ADDRESS_NULL_OK) == -1) {
+		say(st, R_BAD_SENDER, NULL);
+		return;
+	}
+	if (!parameters_ok(s, arg, st) || !parameters_mail(&p, arg, &st->reply))
+		return;
+	/* RFC 1870 section 6.1 */
+	if (p.has_size && p.size > conf->message_size) {
+		say(st, R_TOO_BIG, NULL);
+		return;
+	}
+	if (reply_class(&s->service->queue) != 2) {
+		st->reply = s->service->queue;
+		return;
+	}
+	s->sender = sender;
+	s->body = p.body;
+	s->phase = PHASE_MAIL;
+	say(st, R_SENDER_OK, NULL);
+}
+
+static void
+do_rcpt(struct session *s, struct span arg, struct step *st)
+{
+	s->rcpt = (struct address){ .n = 0 };
+	if (!take_word(&arg, "TO:")) {
+		say(st, R_SYNTAX, "RCPT TO:<address>");
+		return;
+	}
+	if (address_parse_path(&s->rcpt, &arg, ADDRESS_POSTMASTER_OK) == -1) {
+		say(st, R_BAD_ADDRESS, NULL);
+		return;
+	}
+	if (!parameters_ok(s, arg, st) || !parameters_rcpt(arg, &st->reply))
+		return;
+	if (s->nrcpts >= s->service->conf->max_recipients) {
+		say(st, R_TOO_MANY_RCPTS, NULL);
+		return;
+	}
+	session_judge(s, st);
+}
+
+/* DATA, RSET and QUIT stand alone. */
+static bool
+stands_alone(struct span arg, const char *right, struct step *st)
+{
+	if (arg.n == 0)
+		return true;
+	say(st, R_SYNTAX, right);
+	return false;
+}
+
+static void
+do_data(struct session *s, struct span arg, struct step *st)
+{
+	if (!stands_alone(arg, "DATA takes no argument", st))
+		return;
+	if (s->nrcpts > 0) {
+		s->phase = PHASE_DATA;
+		st->action = ACTION_CONTENT;
+		say(st, R_DATA, NULL);
+	} else if (s->nrefused > 0) {
+		/* RFC 2920 section 3.1: a client that pipelines may come
+		 * here without having seen that all were refused. */
+		say(st, R_NO_VALID_RCPTS, NULL);
+	} else {
+		say(st, R_SEQUENCE, "RCPT comes first");
+	}
+}
+
+static void
+do_rset(struct session *s, struct span arg, struct step *st)
+{
+	if (!stands_alone(arg, "RSET takes no argument", st))
+		return;
+	if (s->phase != PHASE_MAIL)
+		s->useless++;
+	session_reset(s);
+	say(st, R_OK, NULL);
+}
+
+/* ---- the others ------------------------------------------------------------
+ */
+
+/* RFC 5321 section 3.5.3: nobody learns here who exists. */
+static void
+do_vrfy(struct session *s, struct span arg, struct step *st)
+{
+	struct span path = arg;
+	struct address a;
+
+	(void)s;
+	if (arg.n == 0) {
+		say(st, R_SYNTAX, "VRFY address");
+		return;
+	}
+	/* A name without a domain is legal; what looks like an address must
+	 * be one. */
+	if (arg.p[0] == '<'
+		? address_parse_path(&a, &path, ADDRESS_POSTMASTER_OK) == -1 ||
+		    path.n > 0
+		: memchr(arg.p, '@', arg.n) != NULL &&
+		    address_parse(&a, arg) == -1) {
+		say(st, R_BAD_ADDRESS, NULL);
+		return;
+	}
+	say(st, R_CANNOT_VRFY, NULL);
+}
+
+static void
+do_noop(struct session *s, struct span arg, struct step *st)
+{
+	(void)s;
+	(void)arg; /* section 4.1.1.9: it is ignored */
+	say(st, R_OK, NULL);
+}
+
+static void
+do_help(struct session *s, struct span arg, struct step *st)
+{
+	(void)s;
+	(void)arg;
+	say(st, R_HELP, "HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
+}
+
+static void
+do_quit(struct session *s, struct span arg, struct step *st)
+{
+	if (!stands_alone(arg, "QUIT takes no argument", st))
+		return;
+	s->phase = PHASE_END;
+	st->action = ACTION_CLOSE;
+	say(st, R_BYE, s->service->conf->hostname);
+}
+
+static void
+not_implemented(struct session *s, struct span arg, struct step *st)
+{
+	(void)s;
+	(void)arg;
+	say(st, R_NOT_IMPLEMENTED, NULL);
+}
+
+/* ---- the table
+ * --------------------------------------------------------------- */
+
+/* What is 50x counts as useless by that alone; see session_line(). */
+static const struct verb verbs[] = {
+	{ "MAIL", CMD_MAIL, IN(PHASE_READY), false, do_mail },
+	{ "RCPT", CMD_RCPT, IN(PHASE_MAIL), false, do_rcpt },
+	{ "DATA", CMD_DATA, IN(PHASE_MAIL), false, do_data },
+	{ "EHLO", CMD_EHLO, ALWAYS, false, do_ehlo },
+	{ "HELO", CMD_HELO, ALWAYS, false, do_helo },
+	{ "QUIT", CMD_QUIT, ALWAYS, false, do_quit },
+	{ "RSET", CMD_RSET, ALWAYS, false, do_rset },
+	{ "NOOP", CMD_NOOP, ALWAYS, true, do_noop },
+	{ "VRFY", CMD_VRFY, ALWAYS, true, do_vrfy },
+	{ "HELP", CMD_HELP, ALWAYS, true, do_help },
+	{ "EXPN", CMD_EXPN, ALWAYS, false, not_implemented },
+	{ "SEND", CMD_SEND, ALWAYS, false, not_implemented },
+	{ "SOML", CMD_SOML, ALWAYS, false, not_implemented },
+	{ "SAML", CMD_SAML, ALWAYS, false, not_implemented },
+	{ "TURN", CMD_TURN, ALWAYS, false, not_implemented },
+};
+
+/* What a command that comes too early or too late is told. */
+static const char *const expected[] = {
+	[PHASE_HELO] = "HELO or EHLO comes first",
+	[PHASE_READY] = "MAIL comes first",
+	[PHASE_MAIL] = "a transaction is under way",
+};
+
+static const struct verb *
+find(struct span word)
+{
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		if (span_is(word, verbs[i].name))
+			return &verbs[i];
+	return NULL;
+}
+
+static struct span
+trim_end(struct span s)
+{
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+void
+verbs_run(struct session *s, struct span line, struct step *st)
+{
+	struct span arg = trim_end(line);
+	struct span word = span_cut(&arg, ' ');
+	const struct verb *v = find(word);
+
+	if (v == NULL) {
+		say(st, R_UNKNOWN_COMMAND, NULL);
+		return;
+	}
+	st->command = v->command;
+	if ((v->phases & IN(s->phase)) == 0) {
+		say(st, R_SEQUENCE, expected[s->phase]);
+		return;
+	}
+	v->run(s, span_trim(arg), st);
+	/* Its own mistakes are counted by their reply. */
+	if (v->useless && reply_class(&st->reply) == 2)
+		s->useless++;
+}
