@@ -38,6 +38,7 @@ static const struct confine_call base[] = {
 	{ .nr = SCMP_SYS(munmap), .why = "malloc" },
 	{ .nr = SCMP_SYS(mremap), .why = "malloc" },
 	{ .nr = SCMP_SYS(madvise), .why = "malloc" },
+	{ .nr = SCMP_SYS(sched_getaffinity), .why = "malloc: how many cores" },
 	{ .nr = SCMP_SYS(sysinfo), .why = "qsort: how much memory is there" },
 	{ .nr = SCMP_SYS(getrandom), .why = "arc4random, libsodium" },
 	{ .nr = SCMP_SYS(getpid), .why = "abort, arc4random" },
@@ -63,6 +64,8 @@ static const struct confine_call base[] = {
 	{ .nr = SCMP_SYS(readlink), .why = "sanitizer: its own name" },
 	{ .nr = SCMP_SYS(readlinkat), .why = "sanitizer: the same" },
 	{ .nr = SCMP_SYS(getdents64), .why = "sanitizer: its threads" },
+	{ .nr = SCMP_SYS(getdents), .why = "sanitizer: the same" },
+	{ .nr = SCMP_SYS(lseek), .why = "sanitizer: the same" },
 	{ .nr = SCMP_SYS(clone), .why = "sanitizer: the leak checker" },
 	{ .nr = SCMP_SYS(wait4), .why = "sanitizer: the same" },
 	{ .nr = SCMP_SYS(ptrace), .why = "sanitizer: stops its threads" },
@@ -83,7 +86,6 @@ static const struct confine_call base[] = {
 static const struct confine_call probes[] = {
 	{ .nr = SCMP_SYS(rseq), .why = "fork, threads" },
 	{ .nr = SCMP_SYS(set_robust_list), .why = "fork" },
-	{ .nr = SCMP_SYS(sched_getaffinity), .why = "malloc: how many cores" },
 #if !SANITIZED
 	{ .nr = SCMP_SYS(prctl), .why = "malloc: names of mappings" },
 #endif
