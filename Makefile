@@ -87,12 +87,23 @@ $(foreach t,$(UNIT:$(O)/tests/%=%),$(eval $(call unit,$t,$(if $(filter common/%,
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
 
+# --- fuzzing ----------------------------------------------------------------
+# `make fuzz` builds a libFuzzer program for each parser of common/ (clang only);
+# run one with a directory for what it finds: build/fuzz/fuzz_dot DIR
+FUZZ	= $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: $(FUZZ)
+
+$(O)/fuzz/%: tests/fuzz/%.c $(wildcard common/bytes/*.[ch] common/mail/*.[ch])
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) -std=c17 -O2 -g $(WARN) -fno-sanitize-recover=all \
+	    -fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^)
+
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 clean:
 	rm -rf $(O)
 
-.PHONY: all unit format clean
+.PHONY: all unit fuzz format clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
