@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/mail/line.h"
 #include "common/mail/reply.h"
 
 /* ---- the catalogue --------------------------------------------------------
@@ -438,6 +439,51 @@ START_TEST(endless_replies_are_malformed_and_long_ones_cut)
 }
 END_TEST
 
+/* Every reply in `in`, which arrives in pieces of `step`, as one text. */
+static void
+converse(char *out, struct span in, size_t step)
+{
+	struct line_reader reader;
+	struct reply_parser p;
+	struct span rest, line;
+	char held[256];
+	size_t n = 0;
+
+	*out = '\0';
+	line_init(&reader, sizeof held / 2);
+	reply_parser_init(&p);
+	for (; in.n > 0; in = span_skip(in, step)) {
+		size_t k = in.n < step ? in.n : step;
+
+		memcpy(held + n, in.p, k);
+		rest = span_from(held, n + k);
+		while (line_next(&reader, &rest, &line) != LINE_MORE) {
+			if (reply_parse_line(&p, line) == 0)
+				continue;
+			reply_text(out + strlen(out), 100, &p.r);
+			strcat(out, "\n");
+			reply_parser_init(&p);
+		}
+		n = rest.n;
+		memmove(held, rest.p, n);
+	}
+}
+
+START_TEST(replies_come_out_the_same_in_any_pieces)
+{
+	const struct span in = SPAN("220 hi\r\n250-a\r\n250-SIZE\r\n250 b\r\n"
+				    "550-5.1.1 no\r\n550 5.1.1 one\r\n221\r\n");
+	char text[1000];
+
+	for (size_t step = 1; step < 100; step++) {
+		converse(text, in, step);
+		ck_assert_str_eq(text,
+		    "220 2.0.0 hi\n250 2.0.0 a SIZE b\n"
+		    "550 5.1.1 no one\n221 2.0.0 \n");
+	}
+}
+END_TEST
+
 /* ---- between processes ----------------------------------------------------
  */
 
@@ -562,6 +608,7 @@ main(void)
 	tcase_add_loop_test(
 	    t, foreign_replies, 0, sizeof foreign / sizeof *foreign);
 	tcase_add_test(t, foreign_nul_is_cleaned);
+	tcase_add_test(t, replies_come_out_the_same_in_any_pieces);
 	tcase_add_test(t, endless_replies_are_malformed_and_long_ones_cut);
 	tcase_add_test(t, replies_travel_whole_or_not_at_all);
 	tcase_add_loop_test(t, what_no_reply_can_be_is_bad, 0,
