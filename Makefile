@@ -84,8 +84,41 @@ UNIT_LIBS_conf = -lconfuse
 UNIT_LIBS_admin = -ljansson
 $(foreach t,$(UNIT:$(O)/tests/%=%),$(eval $(call unit,$t,$(if $(filter common/%,$t),,$(call folder_of,$(patsubst %/,%,$(dir $t)))),$(UNIT_LIBS_$(patsubst %/,%,$(dir $t))))))
 
-unit: $(UNIT)
-	@for t in $(UNIT); do $$t || exit 1; done
+$(O)/tests/tools/%: $(O)/tests/tools/%.o $(COMMON)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+TOOLS	= $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(wildcard tests/tools/*.c))
+
+tests: all $(UNIT) $(TOOLS)
+
+# Everything a fresh Debian 12 machine lacks, then everything that can fail.
+check: deps includes
+	$(MAKE) tests
+	$(MAKE) O=$(O)-asan $(ASAN) tests
+	tests/check unit e2e faults asan
+
+check-asan:
+	$(MAKE) O=$(O)-asan $(ASAN) tests
+	tests/check asan
+
+ASAN	= SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+
+deps:
+	@tests/deps
+
+demo:
+	@tests/deps
+	@$(MAKE) -s all
+	@tests/demo
+
+# A folder uses common/ and itself: what crosses is a message.  common's own
+# steps use only those above them: bytes, mail, run, msg.
+includes:
+	@! grep -rn '#include "' common/bytes | grep -v '"common/bytes/'
+	@! grep -rn '#include "' common/mail | grep -v '"common/\(bytes\|mail\)/'
+	@! grep -rn '#include "' common/run | grep -v '"common/\(bytes\|mail\|run\|msg\)/'
+	@for room in master smtpd lookup queue deliver/local deliver/remote admin; do \
+	    ! grep -rn '#include "' $$room | grep -v "\"common/\|\"$$room/" || exit 1; done
 
 # --- fuzzing ----------------------------------------------------------------
 # `make fuzz` builds a libFuzzer program for each parser of common/ (clang only);
@@ -104,6 +137,6 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all unit fuzz format clean
+.PHONY: all tests check check-asan deps demo includes fuzz format clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

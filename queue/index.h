@@ -14,7 +14,7 @@
 
 #include "queue/record.h"
 
-struct segment;			/* store.h's own */
+struct segment;			/* segment.h */
 
 /* Where a record lies. */
 struct place {
@@ -37,17 +37,27 @@ struct recipient {
 	const char *local;		/* owned by the message */
 	const char *domain;		/* shared by all recipients of the domain */
 	uint8_t state;			/* enum recipient_state */
-	uint16_t code;			/* of the last reply */
-	uint16_t attempts;
-	int64_t next;			/* next attempt, seconds; scheduler may bring it forward */
-	struct place last;		/* the record with its last reply; segment NULL: none */
 	/* the scheduler's own: */
 	uint8_t phase;			/* enum schedule_phase */
-	bool maybe;
-	uint64_t attempt;		/* the hand-out it is in, or 0 */
+	bool maybe;			/* a hand-out was lost: it may be delivered */
+	bool urgent;			/* forget its destination's back-off */
+	bool doomed;			/* to be deleted when its result is recorded */
+	/* … up to here */
+	uint16_t code;			/* of the last reply */
+	uint16_t attempts;
+	int64_t next;			/* next attempt, seconds; as recorded */
+	struct place last;		/* the record with its last reply; segment NULL: none */
+	/* the scheduler's own: */
+	int64_t due;			/* next attempt, as it is planned */
 	struct destination *destination;
-	TAILQ_ENTRY(recipient) in_destination;
-	RB_ENTRY(recipient) by_due;
+	union {
+		struct routing *routing;	/* ROUTING */
+		struct delivery *delivery;	/* ACTIVE */
+	};
+	union {
+		RB_ENTRY(recipient) by_due;	/* WAITING */
+		TAILQ_ENTRY(recipient) in_list;	/* ROUTED, QUEUED */
+	};
 	struct message *message;
 };
 
@@ -59,6 +69,7 @@ struct message {
 	struct place place;		/* its latest MESSAGE */
 	char *sender;
 	uint32_t nrcpts, left;		/* left: not yet final */
+	struct segment *touched;	/* the store's: the last segment with a record of it */
 	TAILQ_ENTRY(message) in_segment;
 	RB_ENTRY(message) by_id;
 	struct recipient rcpts[];
@@ -84,6 +95,18 @@ void index_hooks(struct index *, const struct index_hooks *);
  * A MESSAGE that is known moves and takes the new state; a RESULT for an unknown
  * message (done, and its MESSAGE reclaimed) is nothing. */
 int index_apply(struct index *, const struct record *, struct place);
+
+/* The pieces of it, for summaries. */
+void index_content_at(struct index *, uint64_t number, uint64_t size, bool file,
+    struct place);
+void index_done(struct index *, uint64_t id);	/* gone, if it was there */
+void index_seen(struct index *, uint64_t id);	/* such an id has been used */
+/* Contents that no message names (any more) are kept until this forgets them:
+ * within a batch a MESSAGE may follow. */
+void index_sweep(struct index *, void (*dropped)(void *arg, const struct content *),
+    void *arg);
+/* The text of a recipient's address: local@domain; the length, cut to fit. */
+size_t index_address(const struct recipient *, char *dst, size_t size);
 
 struct message *index_find(struct index *, uint64_t id);
 struct message *index_first(struct index *);		/* by id */

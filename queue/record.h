@@ -38,11 +38,24 @@ struct record {
 	size_t size;		/* in the file, with header and padding */
 };
 
-/* Append a record with its header, hash and padding.  0 or -1 with errno. */
+/*
+ * Append a record in three steps: open gives a writer for a payload of at most
+ * `max` bytes, close ends it, finish gives it its sequence and hash once both are
+ * known (`at` is its first byte).  Until close nothing was added; open and
+ * close: 0, or -1 with errno.
+ */
+int record_open(struct buf *b, enum record_type, size_t max, struct wire_put *);
+int record_close(struct buf *b, const struct wire_put *);
+void record_finish(char *at, const struct record_seal *, uint64_t seq);
+/* All three at once. */
 int record_add(struct buf *b, const struct record_seal *, enum record_type,
     uint64_t seq, struct span payload);
 /* The record at the start of s: 0, or -1 if there is no valid one. */
 int record_get(struct span s, const struct record_seal *, struct record *);
+/* The same without looking at the hash: for what never left our memory. */
+int record_peek(struct span s, struct record *);
+/* What a payload of n bytes takes in a file. */
+size_t record_size(size_t n);
 
 /* ---- payloads -------------------------------------------------------------- */
 
@@ -71,7 +84,9 @@ struct record_rcpt {		/* in a MESSAGE and in a RESULT */
 
 enum message_flags {
 	MESSAGE_BOUNCE = 1,	/* made by us, null reverse-path */
-	MESSAGE_DAMAGED = 2	/* its content was lost: never delivered */
+	MESSAGE_DAMAGED = 2,	/* its content was lost: never delivered */
+	MESSAGE_COPY = 4	/* in the record only: written again by reclaim, so
+				 * that the history does not tell it twice */
 };
 
 struct record_message {
@@ -93,9 +108,36 @@ struct record_result {
 	struct wire_get rcpts;
 };
 
+#define RECORD_BATCH_PAYLOAD	    20
+#define RECORD_BATCH_SIZE	    64	/* of the whole record */
+#define RECORD_CONTENT_PREFIX	    8	/* number; octets follow */
+#define RECORD_CONTENT_FILE_PAYLOAD 48
+#define RECORD_ABANDON_PAYLOAD	    16
+
+struct record_content {		/* CONTENT and CONTENT_FILE */
+	uint64_t number;
+	uint64_t size;
+	struct span octets;	/* CONTENT */
+	uint8_t hash[32];	/* CONTENT_FILE: BLAKE2b-256 keyed with spool/key */
+};
+
+struct record_abandon {
+	uint64_t segment;
+	uint64_t offset;
+};
+
 void record_batch_put(struct wire_put *, const struct record_batch *);
 int record_batch_get(struct span, struct record_batch *);
-/* put: the caller gives nrcpts rows; get checks all of them at once, so that
+void record_content_put(struct wire_put *, enum record_type,
+    const struct record_content *);
+int record_content_get(const struct record *, struct record_content *);
+void record_abandon_put(struct wire_put *, const struct record_abandon *);
+int record_abandon_get(struct span, struct record_abandon *);
+/* At most so many bytes come out of the puts below. */
+size_t record_message_max(const struct record_message *, const struct record_rcpt *);
+size_t record_result_max(const struct record_rcpt *, uint32_t n);
+/* put: the caller gives nrcpts rows (in a MESSAGE they are numbered as they
+ * stand); get checks all of them at once, so that
  * record_rcpt_next cannot fail in between. */
 void record_message_put(struct wire_put *, const struct record_message *,
     const struct record_rcpt *);

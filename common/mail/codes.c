@@ -166,6 +166,7 @@ static const struct reply_pair pairs[] = {
 	{ CMD_DATA_END, 550, "RFC 5321 section 4.3.2" },
 	{ CMD_DATA_END, 421, "RFC 5321 section 4.3.2" },
 	{ CMD_QUIT, 421, "RFC 5321 section 4.3.2" },
+	{ CMD_TURN, 421, "RFC 5321 section 4.3.2" },
 
 	/* A recipient's domain that takes no mail. */
 	{ CMD_RCPT, 556, "RFC 7504 section 4" },

@@ -39,6 +39,7 @@ struct channel {
 	struct event *later; /* the kernel had no memory for us */
 	TAILQ_HEAD(, packet) out;
 	size_t backlog;
+	bool paused;  /* nothing is read */
 	bool busy;    /* one of our functions above us still uses it */
 	bool dead;    /* freed as soon as not busy */
 	bool broken;  /* the peer takes nothing any more */
@@ -306,7 +307,9 @@ on_readable(evutil_socket_t sock, short what, void *arg)
 		return;
 	}
 	c->busy = true;
-	for (int i = 0; i < TURN_PACKETS && turn == TURN_MORE && !c->dead; i++)
+	for (int i = 0; i < TURN_PACKETS && turn == TURN_MORE && !c->dead &&
+	     (!c->paused || c->broken);
+	     i++)
 		turn = receive_one(c);
 	c->busy = false;
 	if (c->dead)
@@ -379,6 +382,7 @@ static int
 broken(struct channel *c)
 {
 	c->broken = true;
+	event_add(c->readable, NULL); /* paused or not */
 	event_active(c->readable, EV_READ, 0);
 	errno = EPIPE;
 	return -1;
@@ -472,6 +476,18 @@ channel_backlog(const struct channel *c)
 
 /* --- making ----------------------------------------------------------------
  */
+
+void
+channel_pause(struct channel *c, bool pause)
+{
+	if (c->paused == pause || c->broken)
+		return;
+	c->paused = pause;
+	if (pause)
+		event_del(c->readable);
+	else
+		event_add(c->readable, NULL);
+}
 
 void
 channel_phase(struct channel *c, unsigned bit)

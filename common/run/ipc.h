@@ -75,6 +75,9 @@ struct channel *channel_new(struct event_base *, int fd, enum peer,
 void channel_free(struct channel *);	/* NULL is fine; legal in a handler too;
 					 * closed() is not called */
 void channel_phase(struct channel *, unsigned bit);	/* starts as 1 */
+/* While paused nothing is read, so that the peer comes to wait; what is to be sent
+ * goes out all the same.  The peer's end is seen when it is over. */
+void channel_pause(struct channel *, bool pause);
 
 /*
  * To send: begin, put the body, send.  One message at a time; begin forgets what

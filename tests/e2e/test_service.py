@@ -1,0 +1,260 @@
+"""The processes of the running service: confinement, death, stop, start errors."""
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import (IS_ROOT, NOBODY, PEOPLE, Service, Talk, directory, home, maildir, send,
+                     wait_for)
+
+NAMES = {"master", "logger", "smtpd", "lookup", "resolver", "queue", "local", "remote", "control"}
+
+
+def status(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return dict(re.findall(r"^(\w+):\s*(.*)$", text, re.M))
+
+
+def local(box, more=""):
+    return f'domain "example.org" {{ users = "any" deliver = "maildir:{box}/%u" }}\n{more}'
+
+
+class Confinement(unittest.TestCase):
+    def check(self, service):
+        pids = service.pids()
+        self.assertEqual(set(pids), NAMES)
+        uids = {}
+        for name, all_of in pids.items():
+            for pid in all_of:
+                s = status(pid)
+                with self.subTest(name):
+                    self.assertEqual(s["Seccomp"], "2")
+                    self.assertEqual(s["NoNewPrivs"], "1")
+                    uids.setdefault(name, set()).add(int(s["Uid"].split()[0]))
+                    self.assertEqual(len(set(s["Uid"].split())), 1)
+                    self.assertEqual(len(set(s["Gid"].split())), 1)
+                    caps = int(s["CapEff"], 16) if name != "master" else 0
+                    allowed = (1 << 7 | 1 << 6 | 1 << 5) if name == "local" and service.root else 0
+                    self.assertEqual(caps & ~allowed, 0)
+        return pids, uids
+
+    def test_without_root(self):
+        service = Service(local(directory("box", NOBODY)))
+        _, uids = self.check(service)
+        self.assertEqual(len(set.union(*uids.values())), 1)
+        self.assertEqual(service.stop(), 0)
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_as_root_each_has_its_own_user(self):
+        service = Service('domain "example.org" { }\n', root=True)
+        send(service.port, rcpts=["alice@example.org"])
+        wait_for(lambda: maildir(home("alice") / "Maildir"))
+        pids, uids = self.check(service)
+        self.assertEqual(uids.pop("master"), {0})
+        people = set(PEOPLE.values())
+        own = [tuple(u - people) for u in uids.values()]
+        self.assertTrue(all(len(u) == 1 and u[0] != 0 for u in own), uids)
+        # lookup and its helper share one
+        self.assertEqual(len(set(own)), len(own), uids)
+        empty = os.path.realpath(service.dir / "run/empty")
+        for name in ("smtpd", "logger", "remote", "resolver"):
+            for pid in pids[name]:
+                self.assertEqual(os.path.realpath(f"/proc/{pid}/root"), empty, name)
+        self.assertEqual(os.listdir(empty), [])
+        box = home("alice") / "Maildir/new"
+        for f in box.iterdir():
+            self.assertEqual(f.stat().st_uid, PEOPLE["alice"])
+            self.assertEqual(f.stat().st_mode & 0o77, 0)
+        self.assertEqual(service.stop(), 0)
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_a_missing_user_is_a_clear_error(self):
+        service = Service(local("/nonexistent"), start=False, root=True)
+        done = subprocess.run([*service._argv("run", "-c", str(service.conf_file))[-4:]],
+                              capture_output=True, text=True, timeout=60)
+        if subprocess.run(["getent", "passwd", "sallyport-queue"],
+                          capture_output=True).returncode == 0:
+            self.skipTest("this machine has the users")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"sallyport-\w+.*sysusers")
+
+
+class Death(unittest.TestCase):
+    def test_each_process_is_replaced_within_a_second(self):
+        box = directory("box", NOBODY)
+        service = Service(local(box, "smtpd_processes = 1\n"))
+        n = 0
+        for name in sorted(NAMES - {"master"}):
+            with self.subTest(name):
+                old = set(service.pids()[name])
+                bystander = None if name == "smtpd" else service.talk()
+                if bystander:
+                    self.assertEqual(bystander("EHLO c.example"), 250)
+                for pid in old:
+                    os.kill(pid, signal.SIGKILL)
+                start = time.monotonic()
+                wait_for(lambda: set(service.pids().get(name, [])) - old, 5)
+                took = time.monotonic() - start
+                self.assertLess(took, 1 if not os.environ.get("SLOW") else 6)
+                if bystander and name != "lookup":
+                    self.assertEqual(bystander("NOOP"), 250)
+                # through the whole house again
+                def works():
+                    try:
+                        send(service.port, rcpts=[f"{name}@example.org"])
+                        return True
+                    except (AssertionError, OSError, EOFError):
+                        return False
+                wait_for(works)
+                n += 1
+                wait_for(lambda: maildir(box / name))
+                if bystander:
+                    self.assertEqual(bystander("MAIL FROM:<a@b.example>"), 250)
+                    self.assertEqual(bystander(f"RCPT TO:<{name}@example.org>"), 250)
+                    bystander.close()
+                time.sleep(1.2)     # the next death is again a first one
+        self.assertEqual(service.stop(), 0)
+        died = {e["process"] for e in service.events("died")}
+        self.assertTrue(NAMES - {"master"} <= died, died)
+
+    def test_when_master_dies_all_end(self):
+        service = Service(local(directory("box", NOBODY)))
+        pids = [p for ps in service.pids().values() for p in ps]
+        os.kill(service.master_pid(), signal.SIGKILL)
+        def gone():
+            for p in pids:
+                try:
+                    if pathlib.Path(f"/proc/{p}/stat").read_text().split(") ")[1][0] != "Z":
+                        return False
+                except FileNotFoundError:
+                    pass
+            return True
+        wait_for(gone)
+        service.proc.wait(5)
+        # and a new one starts at once on the same spool
+        service.start()
+        self.assertEqual(service.stop(), 0)
+
+    def test_sigsys_is_named_in_the_log(self):
+        service = Service(local(directory("box", NOBODY)))
+        os.kill(service.pids()["resolver"][0], signal.SIGSYS)
+        wait_for(lambda: "SIGSYS" in service.log_text())
+        self.assertEqual(service.stop(), 0)
+
+
+class Stop(unittest.TestCase):
+    def test_sessions_get_421(self):
+        service = Service(local(directory("box", NOBODY)))
+        idle, busy = service.talk(), service.talk()
+        busy("EHLO c.example")
+        busy("MAIL FROM:<a@b.example>")
+        start = time.monotonic()
+        service.term()
+        for t in (idle, busy):
+            self.assertEqual(t.reply(), 421)
+            self.assertRegex(t.lines[0], "4.3.2")
+            self.assertTrue(t.closed())
+        self.assertEqual(service.proc.wait(12), 0)
+        self.assertLess(time.monotonic() - start, 10)
+        with self.assertRaises(OSError):
+            socket.create_connection(("127.0.0.1", service.port), 1)
+
+    def test_by_command_and_status(self):
+        service = Service(local(directory("box", NOBODY)))
+        shown = service.command("status", check=0).stdout
+        for name in NAMES:
+            self.assertRegex(shown, rf"(?m)^{name} ")
+        self.assertEqual(service.command("status", "--json").stdout.count('"process"'),
+                         len(shown.splitlines()))
+        service.command("stop", check=0)
+        self.assertEqual(service.proc.wait(2), 0)
+        for words in (("status",), ("stop",), ("queue", "list"), ("trace", "0" * 15 + "1")):
+            self.assertEqual(service.command(*words).returncode, 3, words)
+
+    def test_what_was_accepted_is_there_after_a_restart(self):
+        box = directory("box", NOBODY)
+        # the mailbox cannot be made, so that the message waits
+        os.chmod(box, 0o555)
+        service = Service(local(box, 'retry_first = "1s"\nretry_max = "1s"\n'))
+        ids = [send(service.port, rcpts=["wait@example.org"]) for _ in range(20)]
+        self.assertEqual(service.stop(), 0)
+        os.chmod(box, 0o755)
+        service.start()
+        wait_for(lambda: len(maildir(box / "wait")) == len(ids), 20)
+        service.wait_empty()
+        self.assertEqual(len(maildir(box / "wait")), len(ids))
+        self.assertEqual(service.stop(), 0)
+
+
+class Start(unittest.TestCase):
+    def fails(self, service, pattern):
+        done = subprocess.run(service._argv("run", "-c", str(service.conf_file)),
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, pattern)
+
+    def test_a_wrong_configuration(self):
+        for text, line, pattern in (
+                ('hostnam = "x"\n', 5, "hostnam"),
+                ('message_size = "lots"\n', 5, "message_size"),
+                ('domain "example.org" { users = "what" }\n', 5, "users"),
+                ('domain "a.example" { }\ndomain "a.example" { }\n', 6, "a.example"),
+                ('relay_from = { "300.0.0.1" }\n', 5, "300.0.0.1"),
+                ('domain "e.org" { users = "any" deliver = "maildir:~/Maildir" }\n', 5, "~")):
+            with self.subTest(text):
+                service = Service(text, start=False)
+                where = re.escape(str(service.conf_file))
+                self.fails(service, rf"{where}:{line}: .*{re.escape(pattern)}")
+                check = service.command("check")
+                self.assertEqual(check.returncode, 1)
+                self.assertRegex(check.stderr, rf"{where}:{line}: ")
+                self.assertFalse(service.spool.exists())
+
+    def test_a_missing_configuration(self):
+        service = Service("", start=False)
+        service.conf_file.unlink()
+        self.fails(service, "sallyport.conf")
+
+    def test_a_spool_of_another_version_is_left_alone(self):
+        service = Service(local(directory("box", NOBODY)))
+        self.assertEqual(service.stop(), 0)
+        (service.spool / "format").write_text("sallyport spool 99\n")
+        before = sorted(os.listdir(service.spool / "log"))
+        self.fails(service, "99|version|format")
+        self.assertEqual(before, sorted(os.listdir(service.spool / "log")))
+
+    def test_a_spool_without_its_key(self):
+        service = Service(local(directory("box", NOBODY)))
+        send(service.port, rcpts=["x@example.org"])
+        self.assertEqual(service.stop(), 0)
+        (service.spool / "key").unlink()
+        self.fails(service, "import")
+
+    def test_a_locked_spool(self):
+        one = Service(local(directory("box", NOBODY)))
+        two = Service(local(directory("box", NOBODY)), start=False, spool=one.spool)
+        self.fails(two, "lock")
+        send(one.port, rcpts=["x@example.org"])
+        self.assertEqual(one.stop(), 0)
+
+    def test_a_spool_that_is_a_file(self):
+        service = Service(local("/nonexistent"), start=False)
+        service.spool.write_text("x")
+        self.fails(service, "spool")
+
+    def test_an_address_in_use(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen()
+            service = Service(local("/nonexistent"), start=False,
+                              listen=(f"127.0.0.1:{s.getsockname()[1]}",))
+            self.fails(service, str(s.getsockname()[1]))
+
+
+if __name__ == "__main__":
+    unittest.main()
