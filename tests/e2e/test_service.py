@@ -1,6 +1,7 @@
 """The processes of the running service: confinement, death, stop, start errors."""
 import os
 import pathlib
+import platform
 import re
 import signal
 import socket
@@ -9,7 +10,7 @@ import threading
 import time
 import unittest
 
-from harness import (IS_ROOT, NOBODY, PEOPLE, Service, Talk, directory, home, maildir, send,
+from harness import (BUILD, IS_ROOT, NOBODY, PEOPLE, Service, Talk, directory, home, maildir, send,
                      wait_for)
 
 NAMES = {"master", "logger", "smtpd", "lookup", "resolver", "queue", "local", "remote", "control"}
@@ -82,6 +83,74 @@ class Confinement(unittest.TestCase):
             self.skipTest("this machine has the users")
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"sallyport-\w+.*sysusers")
+
+
+SYS = {"execve": 59, "openat": 257, "socket": 41, "connect": 42, "ptrace": 101, "close": 3}
+AT_FDCWD, O_RDONLY, O_WRONLY_CREAT = -100, 0, 0o101
+KILLED = "killed 31"
+
+
+@unittest.skipUnless(platform.machine() == "x86_64", "inject knows x86-64 only")
+class BrokenInto(unittest.TestCase):
+    """What code inside each running process can still do: one system call at a time."""
+
+    def inject(self, name, call, *args):
+        """Its result: KILLED, or the number that the call returned."""
+        pid = wait_for(lambda: self.service.pids().get(name), 40)[0]
+        done = subprocess.run([str(BUILD / "tests/tools/inject"), str(pid), str(SYS[call]),
+                               *map(str, args)], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        out = done.stdout.strip()
+        if out.startswith("killed"):
+            wait_for(lambda: pid not in self.service.pids().get(name, []))
+            return out
+        return int(out)
+
+    def refused(self, result):
+        self.assertTrue(result == KILLED or (isinstance(result, int) and result < 0), result)
+
+    def run_all(self, root):
+        outside = directory("outside")
+        (outside / "secret").write_text("not for mail processes")
+        (outside / "secret").chmod(0o644)
+        os.chmod(outside, 0o777)
+        box = directory("box", NOBODY)
+        os.chmod(box, 0o777)
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            port = listener.getsockname()[1]
+            address = "x:0200" + port.to_bytes(2, "big").hex() + "7f000001" + "00" * 8
+            self.service = Service(local(box, "smtpd_processes = 1\n"), root=root)
+            for name in sorted(NAMES - {"master"}):
+                with self.subTest(name):
+                    self.assertEqual(self.inject(name, "execve", "s:/bin/true", 0, 0), KILLED)
+                    self.refused(self.inject(name, "openat", AT_FDCWD,
+                                             f"s:{outside}/secret", O_RDONLY))
+                    self.refused(self.inject(name, "openat", AT_FDCWD,
+                                             f"s:{outside}/new", O_WRONLY_CREAT, 0o600))
+                    made = self.inject(name, "socket", socket.AF_INET, socket.SOCK_STREAM, 0)
+                    if name in ("remote", "resolver"):      # to their own ports only
+                        self.assertGreaterEqual(made, 0)
+                        self.refused(self.inject(name, "connect", made, address, 16))
+                    else:
+                        self.assertEqual(made, KILLED)
+            self.refused(self.inject("master", "ptrace", 16, 1, 0, 0))
+            self.assertFalse((outside / "new").exists())
+            listener.settimeout(0)
+            with self.assertRaises(BlockingIOError):
+                listener.accept()
+        named = {e["process"] for e in self.service.events("died")
+                 if "SIGSYS" in "".join(e.values())}
+        self.assertEqual(named, NAMES - {"master"})
+        self.assertEqual(self.service.stop(), 0)
+
+    def test_without_root(self):
+        self.run_all(False)
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_as_root(self):
+        self.run_all(True)
 
 
 class Death(unittest.TestCase):
