@@ -36,7 +36,8 @@ struct heard {
 	struct ipc_msg m;
 };
 
-/* --- the process ------------------------------------------------------------ */
+/* --- the process ------------------------------------------------------------
+ */
 
 struct state {
 	bool slow; /* does not exit when it is told to stop */
@@ -103,13 +104,14 @@ on_stopping(struct process *p)
 }
 
 static void
-status(struct process *p, void (*add)(void *, const char *, uint64_t),
-    void *arg)
+status(
+    struct process *p, void (*add)(void *, const char *, uint64_t), void *arg)
 {
 	(void)p;
 	add(arg, "sessions", 7);
 	for (int i = 0; i < 2 * STATUS_COUNTERS_MAX; i++)
-		add(arg, "a counter whose name is longer than there is room", 1);
+		add(arg, "a counter whose name is longer than there is room",
+		    1);
 }
 
 static int
@@ -147,7 +149,8 @@ static const struct process_ops ops_bare = {
 	.begin = begin,
 };
 
-/* --- its master --------------------------------------------------------------- */
+/* --- its master
+ * --------------------------------------------------------------- */
 
 static int
 conf_file(void)
@@ -165,8 +168,8 @@ conf_file(void)
 }
 
 static void
-become_child(const struct process_ops *o, const char *instance, int channel,
-    int conf)
+become_child(
+    const struct process_ops *o, const char *instance, int channel, int conf)
 {
 	struct state s = { .slow = false };
 	char name[] = "process", number[16];
@@ -275,7 +278,8 @@ packed(struct wire_put *w)
 	return span_from(w->p, w->n);
 }
 
-/* --- tests -------------------------------------------------------------------- */
+/* --- tests
+ * -------------------------------------------------------------------- */
 
 START_TEST(a_ping_is_answered_with_the_counters)
 {
