@@ -28,7 +28,7 @@ void line_init(struct line_reader *, size_t max);
 
 /*
  * Take the next line off *in.  With LINE_MORE *in holds the start of an
- * unfinished line, at most max octets, that must stand before the bytes of the
+ * unfinished line, less than max octets, that must stand before the bytes of the
  * next call; everything else was consumed.  *line borrows from *in's bytes.
  * Byte by byte gives the same results as the whole.
  */

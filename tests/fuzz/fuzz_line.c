@@ -45,7 +45,7 @@ feed(struct buf *out, struct span in, size_t step)
 			must(buf_add_span(out, line) == 0);
 			must(buf_add_str(out, "\n") == 0);
 		}
-		must(rest.n <= MAX);
+		must(rest.n < MAX);
 		buf_drop(&held, held.n - rest.n);
 	}
 	must(buf_add_span(out, buf_span(&held)) == 0);

@@ -80,6 +80,22 @@ START_TEST(reserved_room_can_be_written_whole)
 }
 END_TEST
 
+/* vsnprintf writes a NUL behind what it was asked for. */
+START_TEST(a_nul_always_has_room_behind)
+{
+	struct buf b;
+
+	buf_init(&b, 1000);
+	for (int i = 0; i < 1000; i++) {
+		ck_assert_int_eq(buf_addf(&b, "%d", i % 10), 0);
+		ck_assert_uint_gt(b.cap, b.n);
+	}
+	ck_assert_uint_eq(b.n, 1000);
+	ck_assert_uint_le(b.cap, 1001);
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(dropping_and_clearing)
 {
 	struct buf b;
@@ -113,6 +129,7 @@ main(void)
 	tcase_add_test(t, what_does_not_fit_is_not_added_in_part);
 	tcase_add_test(t, sizes_near_the_end_of_memory_do_not_wrap);
 	tcase_add_test(t, reserved_room_can_be_written_whole);
+	tcase_add_test(t, a_nul_always_has_room_behind);
 	tcase_add_test(t, dropping_and_clearing);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);

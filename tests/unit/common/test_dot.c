@@ -58,6 +58,7 @@ static const struct {
 	    SPAN("0123456789abcdef\xff\r\n"), SPAN(""), true },
 	{ SPAN("\x80\x80\x80\x80\x80\x80\x80\x80\x80\r\n.\r\n"),
 	    SPAN("\x80\x80\x80\x80\x80\x80\x80\x80\x80\r\n"), SPAN(""), true },
+	{ SPAN("\xe4\r\n.\r\n"), SPAN("\xe4\r\n"), SPAN(""), true },
 	{ SPAN("\x01\x0b\x0c\x0e\x1f\x7f\r\n.\r\n"),
 	    SPAN("\x01\x0b\x0c\x0e\x1f\x7f\r\n"), SPAN(""), false },
 };

@@ -88,6 +88,7 @@ static const struct {
 	{ SPAN("A: b\r\n \r\n\r\n"), 9 },
 	{ SPAN(" folded first\r\nA: b\r\n"), 0 },
 	{ SPAN("A\xc3: b\r\n"), 0 },
+	{ SPAN("A\x7f: b\r\n"), 0 },
 	{ SPAN("A\0: b\r\n"), 0 },
 	{ SPAN("A B: c\r\n"), 0 },
 	/* Only CRLF ends a line: no field can hide behind anything else. */

@@ -108,6 +108,8 @@ START_TEST(a_length_that_lies_is_bad)
 
 		ck_assert_uint_eq(wire_get_span(&w).n, 0);
 		ck_assert(w.bad);
+		/* What is left is not given out any more. */
+		ck_assert_uint_eq(wire_get_u8(&w), 0);
 	}
 }
 END_TEST
