@@ -141,7 +141,8 @@ drop_all(const void *arg)
 {
 	(void)arg;
 	confine_drop(&nothing, NOBODY, dir);
-	MUST(open("/etc/passwd", O_RDONLY) == -1 && errno == ENOENT);
+	MUST(SANITIZED || open("/etc/passwd", O_RDONLY) == -1);
+	MUST(SANITIZED || errno == ENOENT);
 	MUST(setuid(0) == -1 && seteuid(0) == -1 && setgid(0) == -1);
 	MUST(chroot(".") == -1 && setgroups(0, NULL) == -1);
 	MUST(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0);
