@@ -1,0 +1,117 @@
+/*
+ * channels.c - who talks to whom.
+ *
+ * Every channel between two processes is made here, and each side gets its end
+ * with the name of the other.  What is not in the table does not exist.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "common/bytes/log.h"
+#include "master/master.h"
+
+/* Those who are asked first: when a process can be reached from outside, what
+ * it asks stands. */
+static const struct pair {
+	enum peer a, b;
+} pairs[] = {
+	{ PEER_REMOTE, PEER_RESOLVER },
+	{ PEER_QUEUE, PEER_LOOKUP },
+	{ PEER_QUEUE, PEER_LOCAL },
+	{ PEER_QUEUE, PEER_REMOTE },
+	{ PEER_SMTPD, PEER_LOOKUP },
+	{ PEER_SMTPD, PEER_QUEUE },
+	{ PEER_CONTROL, PEER_QUEUE },
+};
+#define NPAIRS (sizeof pairs / sizeof pairs[0])
+
+bool
+channels_pair_of(enum peer a, enum peer b)
+{
+	for (size_t i = 0; i < NPAIRS; i++)
+		if ((pairs[i].a == a && pairs[i].b == b) ||
+		    (pairs[i].a == b && pairs[i].b == a))
+			return true;
+	return false;
+}
+
+static void
+give_end(struct child *to, const struct child *peer, int fd)
+{
+	const struct msg_peer of = { peer->kind, peer->instance };
+
+	/* A channel that is gone says so itself, and its process is ended. */
+	msg_peer_put(channel_begin(to->channel, MASTER_PEER, 0), &of);
+	(void)channel_send(to->channel, fd);
+	close(fd);
+}
+
+static void
+connect_two(struct child *a, struct child *b)
+{
+	int fds[2];
+
+	if (!a->ready || !b->ready || a->channel == NULL || b->channel == NULL)
+		return;
+	if (channel_pair(fds) == -1) {
+		log_error("channel", log_str("from", peer_name(a->kind)),
+		    log_str("to", peer_name(b->kind)), log_errno(errno));
+		return;
+	}
+	give_end(a, b, fds[0]);
+	give_end(b, a, fds[1]);
+}
+
+static void
+give_listener(struct child *c, uint32_t index, int fd)
+{
+	const struct msg_listener l = { index };
+
+	msg_listener_put(channel_begin(c->channel, MASTER_LISTENER, 0), &l);
+	(void)channel_send(c->channel, fd);
+}
+
+/* Behind its peers: it accepts nothing that it could not ask about. */
+static void
+give_listeners(struct child *c)
+{
+	const struct master *m = c->master;
+
+	if (c->channel == NULL)
+		return;
+	if (c->kind == PEER_CONTROL)
+		give_listener(c, 0, m->control);
+	for (size_t i = 0; c->kind == PEER_SMTPD && i < m->conf.nlistens; i++)
+		give_listener(c, (uint32_t)i, m->listeners[i]);
+}
+
+static void
+connect_pair(struct master *m, const struct pair *p, const struct child *only)
+{
+	for (size_t i = 0; i < m->nchildren; i++)
+		for (size_t j = 0; j < m->nchildren; j++) {
+			struct child *a = &m->children[i];
+			struct child *b = &m->children[j];
+
+			if (a->kind == p->a && b->kind == p->b &&
+			    (only == NULL || only == a || only == b))
+				connect_two(a, b);
+		}
+}
+
+void
+channels_make(struct child *c)
+{
+	for (size_t i = 0; i < NPAIRS; i++)
+		connect_pair(c->master, &pairs[i], c);
+	give_listeners(c);
+}
+
+void
+channels_make_all(struct master *m)
+{
+	for (size_t i = 0; i < NPAIRS; i++)
+		connect_pair(m, &pairs[i], NULL);
+	for (size_t i = 0; i < m->nchildren; i++)
+		give_listeners(&m->children[i]);
+}

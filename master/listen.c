@@ -1,0 +1,242 @@
+/*
+ * listen.c - the sockets that others connect to.
+ */
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <bsd/string.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/bytes/log.h"
+#include "master/master.h"
+
+/* Descriptors of a process beside those of its sessions. */
+#define DESCRIPTORS_OTHER 256
+/* Where a service manager puts the first socket. */
+#define INHERITED_FIRST 3
+
+static uint16_t
+port_of(const struct sockaddr_storage *ss)
+{
+	return ntohs(ss->ss_family == AF_INET
+		? ((const struct sockaddr_in *)ss)->sin_port
+		: ((const struct sockaddr_in6 *)ss)->sin6_port);
+}
+
+static void
+address_of(int fd, struct ip *ip, uint16_t *port)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof ss;
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &n) == -1)
+		err(1, "getsockname");
+	if (!ip_from_sockaddr(ip, (struct sockaddr *)&ss))
+		errx(1, "an inherited descriptor is no Internet socket");
+	*port = port_of(&ss);
+}
+
+void
+listen_inherit(int inherited[CONF_LISTENS_MAX], size_t *n)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint64_t count = 0, who;
+	int on;
+	socklen_t size = sizeof on;
+
+	*n = 0;
+	/* sd_listen_fds(3): meant for us only where the process id is ours. */
+	if (pid != NULL && fds != NULL &&
+	    span_number(span_of(pid), INT32_MAX, &who) &&
+	    who == (uint64_t)getpid() &&
+	    !span_number(span_of(fds), CONF_LISTENS_MAX, &count))
+		errx(1, "LISTEN_FDS: too many inherited descriptors");
+	for (int fd = INHERITED_FIRST; *n < count; fd++) {
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) ==
+			-1 ||
+		    !on)
+			errx(1, "inherited descriptor %d does not listen", fd);
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ||
+		    fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+			err(1, "inherited descriptor %d", fd);
+		inherited[(*n)++] = fd;
+	}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+}
+
+/* An inherited socket is for the listen of its address. */
+static void
+place(struct master *m, int fd)
+{
+	char text[IP_TEXT_MAX];
+	uint16_t port;
+	struct ip ip;
+
+	address_of(fd, &ip, &port);
+	for (size_t i = 0; i < m->conf.nlistens; i++) {
+		const struct conf_listen *l = &m->conf.listens[i];
+
+		if (l->port == port && m->listeners[i] == -1 &&
+		    memcmp(&l->ip, &ip, sizeof ip) == 0) {
+			m->listeners[i] = fd;
+			return;
+		}
+	}
+	ip_format(text, &ip);
+	errx(1,
+	    "an inherited socket has address %s, port %u; a listen statement "
+	    "with the same would be right",
+	    text, port);
+}
+
+static int
+open_one(const struct conf_listen *l)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = ip_to_sockaddr(&ss, &l->ip, l->port);
+	const int on = 1;
+	int fd =
+	    socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
+	    /* [::] is not 0.0.0.0 too: each has its own statement */
+	    (ss.ss_family == AF_INET6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) ==
+		    -1) ||
+	    bind(fd, (struct sockaddr *)&ss, n) == -1 ||
+	    listen(fd, LISTEN_BACKLOG) == -1)
+		err(1, "cannot listen on %s", l->title);
+	return fd;
+}
+
+void
+listen_open(struct master *m, const int *inherited, size_t n)
+{
+	for (size_t i = 0; i < m->conf.nlistens; i++)
+		m->listeners[i] = -1;
+	for (size_t i = 0; i < n; i++)
+		place(m, inherited[i]);
+	for (size_t i = 0; i < m->conf.nlistens; i++)
+		if (m->listeners[i] == -1)
+			m->listeners[i] = open_one(&m->conf.listens[i]);
+}
+
+void
+listen_text(const struct master *m, char dst[LISTEN_TEXT_MAX])
+{
+	size_t n = 0;
+
+	dst[0] = '\0';
+	for (size_t i = 0; i < m->conf.nlistens; i++) {
+		char text[IP_TEXT_MAX];
+		uint16_t port;
+		struct ip ip;
+		bool v4;
+
+		address_of(m->listeners[i], &ip, &port);
+		ip_format(text, &ip);
+		v4 = ip_is_v4(&ip);
+		n += (size_t)snprintf(dst + n, LISTEN_TEXT_MAX - n,
+		    "%s%s%s%s:%u", i > 0 ? "," : "", v4 ? "" : "[", text,
+		    v4 ? "" : "]", port);
+	}
+}
+
+static struct sockaddr_un
+control_address(const struct master *m)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	char path[CONF_PATH_MAX + sizeof "/" CONTROL_SOCKET];
+
+	snprintf(path, sizeof path, "%s/" CONTROL_SOCKET, m->conf.runtime);
+	if (!span_copy(sun.sun_path, sizeof sun.sun_path, span_of(path)))
+		errx(1, "%s is too long for a socket", path);
+	return sun;
+}
+
+/* True: there was one, and nobody listens on it any more. */
+static bool
+is_stale(const struct sockaddr_un *sun)
+{
+	int fd =
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc, saved;
+	struct stat st;
+
+	if (fd == -1)
+		err(1, "socket");
+	rc = connect(fd, (const struct sockaddr *)sun, sizeof *sun);
+	saved = errno;
+	close(fd);
+	if (rc == 0 || saved == EAGAIN)
+		errx(1, "already running: %s answers", sun->sun_path);
+	if (saved == ENOENT)
+		return false;
+	if (saved != ECONNREFUSED || lstat(sun->sun_path, &st) == -1 ||
+	    !S_ISSOCK(st.st_mode))
+		errx(1, "%s is there and is not our socket: %s", sun->sun_path,
+		    strerrordesc_np(saved));
+	return true;
+}
+
+void
+control_open(struct master *m)
+{
+	struct sockaddr_un sun = control_address(m);
+	mode_t mask = umask(0177); /* 0600: for root, or who runs us */
+
+	if (is_stale(&sun) && unlink(sun.sun_path) == -1)
+		err(1, "%s", sun.sun_path);
+	m->control =
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (m->control == -1 ||
+	    bind(m->control, (struct sockaddr *)&sun, sizeof sun) == -1 ||
+	    listen(m->control, LISTEN_BACKLOG) == -1)
+		err(1, "%s", sun.sun_path);
+	umask(mask);
+}
+
+void
+control_remove(const struct master *m)
+{
+	struct sockaddr_un sun = control_address(m);
+
+	(void)unlink(sun.sun_path);
+}
+
+void
+descriptors_raise(const struct conf *c)
+{
+	rlim_t need = c->max_sessions + DESCRIPTORS_OTHER;
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		err(1, "descriptors");
+	if (r.rlim_cur >= need)
+		return;
+	r.rlim_cur = need;
+	if (r.rlim_max < need)
+		r.rlim_max = need;
+	if (setrlimit(RLIMIT_NOFILE, &r) == 0)
+		return;
+	/* Not root: as many as we may. */
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		err(1, "descriptors");
+	r.rlim_cur = r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r) == -1)
+		err(1, "descriptors");
+	warnx("max_sessions needs %llu descriptors, %llu are allowed",
+	    (unsigned long long)need, (unsigned long long)r.rlim_max);
+}

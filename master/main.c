@@ -1,0 +1,212 @@
+/*
+ * main.c - master: sets up everything, then watches.
+ *
+ *   master -c FILE
+ *
+ * The order is the security argument: what needs root and a name (directories,
+ * sockets, users) is done first and once; then master gives up all power but
+ * that of starting and ending processes.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/bytes/log.h"
+#include "common/run/confine.h"
+#include "master/master.h"
+
+/* 0, 1 and 2 are open, whoever started us: nothing else may get their place. */
+static void
+open_standard(struct master *m, bool inherits)
+{
+	int fd;
+
+	/* Inherited sockets begin at 3; their giver has filled what is below.
+	 */
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (!inherits && fd != -1 && fd <= STDERR_FILENO);
+	m->null = fd;
+	m->err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	if (m->null == -1 || m->err == -1)
+		err(1, "/dev/null");
+}
+
+static void
+find_programs(struct master *m)
+{
+	ssize_t n = readlink("/proc/self/exe", m->dir, sizeof m->dir);
+
+	if (n <= 0 || (size_t)n == sizeof m->dir)
+		errx(1, "/proc/self/exe: cannot be read");
+	while (n > 0 && m->dir[n - 1] != '/')
+		n--;
+	m->dir[n > 1 ? n - 1 : n] = '\0';
+}
+
+static void
+on_stop_signal(evutil_socket_t signo, short what, void *arg)
+{
+	struct master *m = arg;
+
+	(void)what;
+	if (m->phase == PHASE_STOPPING)
+		return;
+	log_info(
+	    "stopping", log_str("by", signo == SIGTERM ? "SIGTERM" : "SIGINT"));
+	stop_begin(m, 0);
+}
+
+static void
+on_hangup(evutil_socket_t signo, short what, void *arg)
+{
+	(void)signo;
+	(void)what;
+	(void)arg;
+	log_warn("ignored", log_str("signal", "SIGHUP"),
+	    log_str("reason", "reload is not supported by this version"));
+}
+
+static void
+on_child(evutil_socket_t signo, short what, void *arg)
+{
+	(void)signo;
+	(void)what;
+	children_reap(arg);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct master *m = arg;
+
+	(void)fd;
+	(void)what;
+	if (m->phase == PHASE_RUNNING)
+		children_ping(m);
+}
+
+static void
+on_start_limit(evutil_socket_t fd, short what, void *arg)
+{
+	struct master *m = arg;
+
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < m->nchildren; i++)
+		if (!m->children[i].ready)
+			log_error("start_failed",
+			    log_str("process", peer_name(m->children[i].kind)),
+			    log_str("reason", "not ready in time"));
+	stop_begin(m, 1);
+}
+
+static void
+on_stop_limit(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	stop_limit_reached(arg);
+}
+
+static void
+make_events(struct master *m)
+{
+	static const struct timeval tick = { .tv_sec = PING_SECONDS };
+	static const struct timeval start = { .tv_sec = START_SECONDS };
+
+	m->base = event_base_new();
+	if (m->base == NULL)
+		errx(1, "no event loop");
+	m->events[0] = evsignal_new(m->base, SIGTERM, on_stop_signal, m);
+	m->events[1] = evsignal_new(m->base, SIGINT, on_stop_signal, m);
+	m->events[2] = evsignal_new(m->base, SIGHUP, on_hangup, m);
+	m->events[3] = evsignal_new(m->base, SIGCHLD, on_child, m);
+	m->events[4] = event_new(m->base, -1, EV_PERSIST, on_tick, m);
+	m->start_limit = evtimer_new(m->base, on_start_limit, m);
+	m->stop_limit = evtimer_new(m->base, on_stop_limit, m);
+	for (size_t i = 0; i < 5; i++)
+		if (m->events[i] == NULL ||
+		    event_add(m->events[i], i == 4 ? &tick : NULL) == -1)
+			errx(1, "no events");
+	if (m->start_limit == NULL || m->stop_limit == NULL ||
+	    evtimer_add(m->start_limit, &start) == -1)
+		errx(1, "no events");
+}
+
+/* From here on our lines go to logger as well. */
+static void
+open_log(struct master *m)
+{
+	if (pipe2(m->log, O_CLOEXEC | O_NONBLOCK) == -1)
+		err(1, "log");
+	if (dup2(m->log[1], STDERR_FILENO) == -1)
+		err(1, "log");
+}
+
+static void
+set_up(struct master *m, const char *file)
+{
+	int inherited[CONF_LISTENS_MAX];
+	struct directory_owner owner;
+	size_t ninherited;
+
+	listen_inherit(inherited, &ninherited);
+	open_standard(m, ninherited > 0);
+	m->root = geteuid() == 0;
+	find_programs(m);
+	configuration_read(m, file);
+	users_find(m, &owner);
+	directories_make(&m->conf, &owner);
+	listen_open(m, inherited, ninherited);
+	control_open(m);
+	descriptors_raise(&m->conf);
+}
+
+static void
+run(struct master *m)
+{
+	m->started = master_now();
+	make_events(m);
+	if (children_make(m) == -1)
+		err(1, "processes");
+	open_log(m);
+	for (size_t i = 0; i < m->nchildren; i++)
+		if (m->phase == PHASE_STARTING)
+			child_start(&m->children[i]);
+	if (event_base_dispatch(m->base) == -1)
+		fatalx("master", "the event loop failed");
+}
+
+static void
+tear_down(struct master *m)
+{
+	control_remove(m);
+	children_free(m);
+	for (size_t i = 0; i < 5; i++)
+		event_free(m->events[i]);
+	event_free(m->start_limit);
+	event_free(m->stop_limit);
+	event_base_free(m->base);
+	conf_free(&m->conf);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct master m;
+
+	if (argc != 3 || strcmp(argv[1], "-c") != 0) {
+		fputs("usage: master -c FILE\n", stderr);
+		return 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	set_up(&m, argv[2]);
+	confine_drop(master_sandbox(), NULL, NULL);
+	confine_seccomp(master_sandbox());
+	run(&m);
+	tear_down(&m);
+	return m.status;
+}

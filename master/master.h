@@ -1,0 +1,134 @@
+/*
+ * master.h - the supervisor: what its files share.
+ *
+ * Master opens the sockets, makes every channel, starts, watches, restarts and
+ * stops the processes.  It reads no byte that came from the network, from a
+ * message or from a user; the configuration reaches it parsed and checked.
+ */
+#ifndef MASTER_H
+#define MASTER_H
+
+#include <sys/types.h>
+
+#include "common/msg/master.h"
+#include "common/run/conf.h"
+
+#define START_SECONDS	60 /* from a process's start to its READY; above the 10 s
+			    * that queue waits for spool/lock */
+#define PING_SECONDS	20
+#define PINGS_MAX	3  /* unanswered: the process hangs */
+#define STOP_LAST	9  /* queue, lookup and resolver are gone, from SIGTERM on;
+			    * between STOP_FINISH and STOP_SECONDS of process.h */
+#define DELAY_MAX	30 /* of a restart */
+#define STEADY_SECONDS	60 /* who lived as long starts without delay again */
+#define COMPLAINTS_MAX	3  /* a minute; who has more of them is at fault itself */
+#define LISTEN_BACKLOG	1024
+#define CONTROL_SOCKET	"control.sock"
+
+enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
+
+struct master;
+
+/* A place for a process; the process in it may change. */
+struct child {
+	struct master *master;
+	enum peer kind;
+	uint32_t instance;	/* of the process, never given again */
+	pid_t pid;		/* 0: none */
+	struct channel *channel; /* NULL: none, or broken */
+	bool ready;
+	bool killed;		/* by us */
+	/* Both ends stay open here, so that neither a new process in this place
+	 * nor a new logger loses a line. */
+	int log[2];
+	int64_t started;
+	unsigned pings;		/* without an answer */
+	unsigned failures;	/* in a row, each within STEADY_SECONDS */
+	uint32_t restarts;
+	unsigned complaints;	/* of it, since `complained` */
+	int64_t complained;
+	struct event *restart;
+	struct msg_counters counters;
+};
+
+struct master {
+	struct event_base *base;
+	struct conf conf;
+	char dir[CONF_PATH_MAX]; /* of the programs */
+	bool root;
+	int null, err;		/* /dev/null; the standard error that we got */
+	int conf_fd;		/* the encoding, sealed */
+	int log[2];		/* our own lines */
+	int listeners[CONF_LISTENS_MAX]; /* as conf.listens */
+	int control;
+	struct child *children;
+	size_t nchildren;
+	uint32_t instances;	/* the last one given */
+	enum phase phase;
+	unsigned stop_limits;	/* stopping: how many of the time limits are over */
+	bool stop_last;		/* stopping: the second group has its order */
+	bool stop_logger;	/* … and logger */
+	struct event *events[5]; /* four signals and the tick */
+	struct event *start_limit, *stop_limit;
+	int64_t started;
+	int status;		/* for exit */
+};
+
+/* configuration.c: has FILE parsed and keeps it; ends the program on error. */
+void configuration_read(struct master *, const char *file);
+
+/* directories.c: spool, runtime and what is below; ends the program on error. */
+struct directory_owner {
+	uid_t queue, root;	/* whoever runs us, where that is not root */
+	gid_t queue_group, root_group, control_group;
+};
+void directories_make(const struct conf *, const struct directory_owner *);
+/* users.c: who must exist; ends the program on error. */
+void users_find(const struct master *, struct directory_owner *);
+
+/* listen.c: sockets.  All end the program on error. */
+void listen_inherit(int inherited[CONF_LISTENS_MAX], size_t *n);
+void listen_open(struct master *, const int *inherited, size_t n);
+void control_open(struct master *);
+void control_remove(const struct master *);
+void descriptors_raise(const struct conf *);
+/* "127.0.0.1:25,[::1]:25", with the real ports. */
+#define LISTEN_TEXT_MAX (CONF_LISTENS_MAX * 64)
+void listen_text(const struct master *, char dst[LISTEN_TEXT_MAX]);
+
+/* spawn.c: a new process; its pid, or -1 with errno. */
+pid_t spawn(const struct master *, const struct child *, int channel);
+
+/* children.c */
+int children_make(struct master *); /* 0, or -1 with errno */
+void children_free(struct master *);
+void child_start(struct child *);
+void child_kill(struct child *);
+void children_reap(struct master *);
+void children_ping(struct master *);
+bool children_ready(const struct master *);
+/* Seconds to wait before the next start of one that lived `lived` seconds. */
+unsigned child_delay(unsigned *failures, int64_t lived);
+int64_t master_now(void);
+
+/* channels.c: who talks to whom. */
+void channels_make(struct child *);	/* with all of its peers that are ready */
+void channels_make_all(struct master *);
+bool channels_pair_of(enum peer, enum peer);
+
+/* messages.c: what the processes say. */
+const struct channel_ops *messages_from(enum peer);
+void messages_send(struct child *, uint16_t type, uint32_t id);
+
+/* stop.c */
+void stop_begin(struct master *, int status);
+void stop_go_on(struct master *);	/* one more has gone */
+void stop_limit_reached(struct master *);
+
+/* notify.c: the service manager. */
+void notify(const char *state);
+
+/* sandbox.c */
+const struct confine *master_sandbox(void);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * messages.c - what the processes say to master, and what control asks it.
+ */
+#include <signal.h>
+#include <unistd.h>
+
+#include "common/bytes/log.h"
+#include "common/msg/reply.h"
+#include "master/master.h"
+
+void
+messages_send(struct child *c, uint16_t type, uint32_t id)
+{
+	if (c->channel == NULL)
+		return;
+	(void)channel_begin(c->channel, type, id);
+	(void)channel_send(c->channel, -1);
+}
+
+static void
+announce(struct master *m)
+{
+	char listen[LISTEN_TEXT_MAX];
+
+	m->phase = PHASE_RUNNING;
+	evtimer_del(m->start_limit);
+	listen_text(m, listen);
+	log_info("ready", log_str("listen", listen),
+	    log_str("hostname", m->conf.hostname));
+	notify("READY=1");
+}
+
+static int
+on_ready(void *arg, struct ipc_msg *msg)
+{
+	struct child *c = arg;
+	struct master *m = c->master;
+
+	if (msg_empty_get(msg) == -1 || c->ready)
+		return -1;
+	c->ready = true;
+	if (m->phase == PHASE_RUNNING)
+		channels_make(c);
+	else if (m->phase == PHASE_STARTING && children_ready(m)) {
+		channels_make_all(m);
+		announce(m);
+	}
+	return 0;
+}
+
+static int
+on_pong(void *arg, struct ipc_msg *msg)
+{
+	struct child *c = arg;
+
+	if (msg->id != c->instance)
+		return -1;
+	c->pings = 0;
+	return msg_counters_get(msg, &c->counters);
+}
+
+/* Who complains of all the others is at fault itself. */
+static bool
+complains_too_much(struct child *c)
+{
+	int64_t now = master_now();
+
+	if (now - c->complained >= STEADY_SECONDS) {
+		c->complained = now;
+		c->complaints = 0;
+	}
+	return ++c->complaints > COMPLAINTS_MAX;
+}
+
+static int
+on_complain(void *arg, struct ipc_msg *msg)
+{
+	struct child *c = arg;
+	struct master *m = c->master;
+	struct msg_complain about;
+
+	if (msg_complain_get(msg, &about) == -1 ||
+	    !channels_pair_of(c->kind, about.kind))
+		return -1;
+	log_error("complaint", log_str("of", peer_name(about.kind)),
+	    log_num("instance", about.instance),
+	    log_str("by", peer_name(c->kind)), log_num("pid", c->pid));
+	if (complains_too_much(c))
+		child_kill(c);
+	for (size_t i = 0; i < m->nchildren; i++)
+		if (m->children[i].kind == about.kind &&
+		    m->children[i].instance == about.instance)
+			child_kill(&m->children[i]);
+	return 0;
+}
+
+static void
+send_row(struct child *to, uint32_t id, const struct msg_process *row)
+{
+	msg_process_put(channel_begin(to->channel, MASTER_PROCESS, id), row);
+	(void)channel_send(to->channel, -1);
+}
+
+static void
+send_done(struct child *to, uint32_t id)
+{
+	struct reply r;
+
+	reply_make(&r, R_OK, NULL);
+	msg_reply_put(channel_begin(to->channel, MASTER_DONE, id), &r);
+	(void)channel_send(to->channel, -1);
+}
+
+static int
+on_status(void *arg, struct ipc_msg *msg)
+{
+	struct child *c = arg;
+	const struct master *m = c->master;
+	int64_t now = master_now();
+	struct msg_process row = { .kind = PEER_MASTER,
+		.pid = (uint32_t)getpid(),
+		.age = (uint32_t)(now - m->started) };
+
+	if (msg_empty_get(msg) == -1)
+		return -1;
+	send_row(c, msg->id, &row);
+	for (size_t i = 0; i < m->nchildren; i++) {
+		const struct child *one = &m->children[i];
+
+		row = (struct msg_process){ one->kind, one->instance,
+			(uint32_t)one->pid, one->restarts,
+			one->pid > 0 ? (uint32_t)(now - one->started) : 0,
+			one->counters };
+		send_row(c, msg->id, &row);
+	}
+	send_done(c, msg->id);
+	return 0;
+}
+
+static int
+on_stop_service(void *arg, struct ipc_msg *msg)
+{
+	struct child *c = arg;
+
+	if (msg_empty_get(msg) == -1)
+		return -1;
+	send_done(c, msg->id);
+	log_info("stopping", log_str("by", "command"));
+	stop_begin(c->master, 0);
+	return 0;
+}
+
+static void
+on_closed(void *arg, bool bad)
+{
+	struct child *c = arg;
+
+	c->channel = NULL;
+	/* One that merely closed it is about to end. */
+	if (bad)
+		child_kill(c);
+}
+
+const struct channel_ops *
+messages_from(enum peer kind)
+{
+	static const struct ipc_rule rules[] = {
+		{ MASTER_READY, IPC_ANY_PHASE, IPC_FD_NEVER, on_ready },
+		{ MASTER_PONG, IPC_ANY_PHASE, IPC_FD_NEVER, on_pong },
+		{ MASTER_COMPLAIN, IPC_ANY_PHASE, IPC_FD_NEVER, on_complain },
+		/* These two are for control alone. */
+		{ MASTER_STATUS, IPC_ANY_PHASE, IPC_FD_NEVER, on_status },
+		{ MASTER_STOP_SERVICE, IPC_ANY_PHASE, IPC_FD_NEVER,
+		    on_stop_service },
+	};
+	static const struct channel_ops control = { rules,
+		sizeof rules / sizeof rules[0], on_closed };
+	static const struct channel_ops others = { rules,
+		sizeof rules / sizeof rules[0] - 2, on_closed };
+
+	return kind == PEER_CONTROL ? &control : &others;
+}
