@@ -1,14 +1,10 @@
 /*
- * test_reply.c - the catalogue, the seed's tables, errno, and replies written,
- * parsed and carried.
+ * test_reply.c - the catalogue, errno, and replies written and carried.
  */
 #include <check.h>
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-#include "common/mail/line.h"
 #include "common/mail/reply.h"
 
 /* ---- the catalogue --------------------------------------------------------
@@ -113,155 +109,6 @@ START_TEST(unknown_names_are_not_found)
 }
 END_TEST
 
-/* ---- the seed -------------------------------------------------------------
- */
-
-/* The next row of a seed file, cut at its tabs into `n` columns. */
-static bool
-next_row(FILE *f, char *line, size_t size, struct span *columns, size_t n)
-{
-	struct span rest;
-
-	do {
-		if (fgets(line, (int)size, f) == NULL)
-			return false;
-	} while (line[0] == '#' || line[0] == '\n');
-	line[strcspn(line, "\n")] = '\0';
-	rest = span_of(line);
-	for (size_t i = 0; i < n; i++)
-		columns[i] = span_cut(&rest, '\t');
-	ck_assert_uint_eq(rest.n, 0);
-	return true;
-}
-
-static unsigned
-number(struct span s)
-{
-	uint64_t v = 0;
-
-	ck_assert(span_number(s, 599, &v));
-	return (unsigned)v;
-}
-
-START_TEST(codes_are_the_seeds)
-{
-	FILE *f = fopen("tests/seed/reply-codes.tsv", "r");
-	const struct reply_code *codes;
-	struct span column[2];
-	char line[256];
-	size_t n, i = 0;
-
-	ck_assert_ptr_nonnull(f);
-	codes = reply_codes(&n);
-	for (; next_row(f, line, sizeof line, column, 2); i++) {
-		ck_assert_uint_lt(i, n);
-		ck_assert_uint_eq(codes[i].code, number(column[0]));
-		ck_assert(span_eq(column[1], span_of(codes[i].meaning)));
-	}
-	fclose(f);
-	ck_assert_uint_eq(i, n);
-	ck_assert_uint_eq(n, 25);
-}
-END_TEST
-
-/* The pairs without an RFC are the file's rows, and are all of them; a pair's
- * meaning in the file is that of its code but for what the seed itself varies.
- */
-START_TEST(pairs_are_the_seeds_and_later_ones_say_their_rfc)
-{
-	FILE *f = fopen("tests/seed/command-replies.tsv", "r");
-	const struct reply_pair *pairs;
-	struct span column[3];
-	char line[256];
-	size_t n, i = 0;
-
-	ck_assert_ptr_nonnull(f);
-	pairs = reply_pairs(&n);
-	for (; next_row(f, line, sizeof line, column, 3); i++) {
-		const char *name = reply_command_name(pairs[i].command);
-
-		ck_assert_uint_lt(i, n);
-		ck_assert_ptr_null(pairs[i].rfc);
-		ck_assert(span_eq(column[0], span_of(name)));
-		ck_assert_uint_eq(pairs[i].code, number(column[1]));
-		ck_assert(reply_allowed(pairs[i].command, pairs[i].code));
-	}
-	fclose(f);
-	ck_assert_uint_eq(i, 112);
-	ck_assert_uint_gt(n, i);
-	for (; i < n; i++) {
-		ck_assert_ptr_nonnull(pairs[i].rfc);
-		ck_assert(span_starts(span_of(pairs[i].rfc), "RFC "));
-		ck_assert_uint_lt(pairs[i].command, CMD_END);
-	}
-}
-END_TEST
-
-START_TEST(no_pair_stands_twice)
-{
-	const struct reply_pair *p;
-	size_t n;
-
-	p = reply_pairs(&n);
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < i; j++)
-			ck_assert(p[i].command != p[j].command ||
-			    p[i].code != p[j].code);
-}
-END_TEST
-
-static const struct {
-	enum reply_command command;
-	unsigned code;
-	bool allowed;
-} allowed[] = {
-	{ CMD_CONNECT, 220, true },
-	{ CMD_CONNECT, 521, true },
-	{ CMD_CONNECT, 554, true },
-	{ CMD_CONNECT, 250, false },
-	{ CMD_MAIL, 503, true },
-	{ CMD_MAIL, 550, true },
-	{ CMD_MAIL, 553, true },
-	{ CMD_MAIL, 555, true },
-	{ CMD_MAIL, 354, false },
-	{ CMD_RCPT, 550, true },
-	{ CMD_RCPT, 555, true },
-	{ CMD_RCPT, 556, true },
-	{ CMD_RCPT, 354, false },
-	{ CMD_DATA_END, 450, true },
-	{ CMD_DATA_END, 550, true },
-	{ CMD_DATA_END, 354, false },
-	{ CMD_EHLO, 503, false },
-	{ CMD_QUIT, 500, true },
-	{ CMD_QUIT, 250, false },
-	{ CMD_NOOP, 500, true },
-	{ CMD_NOOP, 501, false },
-	{ CMD_UNKNOWN, 500, true },
-	{ CMD_UNKNOWN, 421, true },
-	{ CMD_UNKNOWN, 250, false },
-	{ CMD_END, 250, false },
-	{ CMD_MAIL, 0, false },
-	{ CMD_MAIL, 65536 + 250, false },
-};
-
-START_TEST(which_command_may_get_which_code)
-{
-	ck_assert_int_eq(reply_allowed(allowed[_i].command, allowed[_i].code),
-	    allowed[_i].allowed);
-}
-END_TEST
-
-START_TEST(every_command_has_a_name_and_may_get_530)
-{
-	for (int c = 0; c < CMD_END; c++) {
-		ck_assert_ptr_nonnull(reply_command_name(c));
-		ck_assert_str_ne(reply_command_name(c), "");
-		if (c != CMD_UNKNOWN)
-			ck_assert(reply_allowed(c, 530));
-	}
-}
-END_TEST
-
 /* ---- errno ----------------------------------------------------------------
  */
 
@@ -330,157 +177,6 @@ START_TEST(lines_and_texts)
 	reply_make(&r, R_DATA, NULL);
 	reply_format(line, &r, true, false);
 	ck_assert(span_starts(span_of(line), "354 Send"));
-}
-END_TEST
-
-/* ---- other servers --------------------------------------------------------
- */
-
-static const struct {
-	const char *lines[4]; /* the last one gives the result */
-	int result;
-	const char *text; /* as reply_text shows it */
-} foreign[] = {
-	{ { "250 2.0.0 Ok: queued" }, 1, "250 2.0.0 Ok: queued" },
-	{ { "250 Ok" }, 1, "250 2.0.0 Ok" },
-	{ { "250" }, 1, "250 2.0.0 " },
-	{ { "250 " }, 1, "250 2.0.0 " },
-	{ { "250 2.1.5" }, 1, "250 2.1.5 " },
-	{ { "354 go" }, 1, "354 go" },
-	{ { "354 3.0.0 go" }, 1, "354 3.0.0 go" },
-	{ { "550-5.1.1 No such user,", "550 5.1.1 really" }, 1,
-	    "550 5.1.1 No such user, really" },
-	{ { "550-No such user", "550 5.1.1 here" }, 1,
-	    "550 5.1.1 No such user here" },
-	{ { "550-5.1.1 a", "550 5.7.1 b" }, 1, "550 5.1.1 a 5.7.1 b" },
-	{ { "250-x", "250-", "250" }, 1, "250 2.0.0 x" },
-	{ { "550-" }, 0, "550 " },
-	{ { "450\t5.1.1 tab" }, -1, NULL },
-	/* An enhanced code that does not fit is text. */
-	{ { "450 5.1.1 odd" }, 1, "450 4.0.0 5.1.1 odd" },
-	{ { "550 5.1 odd" }, 1, "550 5.0.0 5.1 odd" },
-	{ { "550 5.1.1.1 odd" }, 1, "550 5.0.0 5.1.1.1 odd" },
-	{ { "550 5.1.1x odd" }, 1, "550 5.0.0 5.1.1x odd" },
-	{ { "550 5.1000.1 odd" }, 1, "550 5.0.0 5.1000.1 odd" },
-	{ { "550 5.999.999 most" }, 1, "550 5.999.999 most" },
-	{ { "550 5.1.99999999999 odd" }, 1, "550 5.0.0 5.1.99999999999 odd" },
-	{ { "550 5..1 odd" }, 1, "550 5.0.0 5..1 odd" },
-	/* Malformed: RFC 5321 section 4.2. */
-	{ { "" }, -1, NULL },
-	{ { "25" }, -1, NULL },
-	{ { "2500 x" }, -1, NULL },
-	{ { "250x" }, -1, NULL },
-	{ { "150 x" }, -1, NULL },
-	{ { "600 x" }, -1, NULL },
-	{ { "x50 x" }, -1, NULL },
-	{ { " 250 x" }, -1, NULL },
-	{ { "-25 x" }, -1, NULL },
-	{ { "250-x", "251 y" }, -1, NULL },
-	{ { "250-x", "y" }, -1, NULL },
-	{ { "HTTP/1.1 400 Bad Request" }, -1, NULL },
-	/* What a hostile server says reaches no terminal and no file. */
-	{ { "550 5.1.1 a\x1b[2Jb\tc\xff\x7f" }, 1, "550 5.1.1 a?[2Jb c??" },
-	{ { "550 a\nb\rc" }, 1, "550 5.0.0 a?b?c" },
-};
-
-START_TEST(foreign_replies)
-{
-	struct reply_parser p;
-	char text[600];
-	int rc = 0;
-
-	reply_parser_init(&p);
-	for (size_t i = 0; i < 4 && foreign[_i].lines[i] != NULL; i++) {
-		ck_assert_int_eq(rc, 0);
-		rc = reply_parse_line(&p, span_of(foreign[_i].lines[i]));
-	}
-	ck_assert_int_eq(rc, foreign[_i].result);
-	ck_assert_int_eq(p.r.source, BY_HOST);
-	if (rc == -1)
-		return;
-	reply_text(text, sizeof text, &p.r);
-	ck_assert_str_eq(text, foreign[_i].text);
-}
-END_TEST
-
-START_TEST(foreign_nul_is_cleaned)
-{
-	struct reply_parser p;
-
-	reply_parser_init(&p);
-	ck_assert_int_eq(reply_parse_line(&p, SPAN("550 a\0b")), 1);
-	ck_assert_str_eq(p.r.text, "a?b");
-	reply_parser_init(&p);
-	ck_assert_int_eq(reply_parse_line(&p, (struct span){ NULL, 0 }), -1);
-}
-END_TEST
-
-START_TEST(endless_replies_are_malformed_and_long_ones_cut)
-{
-	struct reply_parser p;
-	char line[1000];
-	int lines = 0;
-
-	reply_parser_init(&p);
-	memset(line, 'x', sizeof line);
-	memcpy(line, "250-", 4);
-	while (reply_parse_line(&p, span_from(line, sizeof line)) == 0) {
-		ck_assert_uint_eq(strlen(p.r.text), REPLY_TEXT_MAX);
-		lines++;
-	}
-	ck_assert_int_eq(lines, REPLY_LINES_MAX);
-	for (size_t n = 4; n < sizeof line; n++) {
-		reply_parser_init(&p);
-		line[3] = ' ';
-		ck_assert_int_eq(reply_parse_line(&p, span_from(line, n)), 1);
-		ck_assert_uint_eq(strlen(p.r.text),
-		    n - 4 < REPLY_TEXT_MAX ? n - 4 : REPLY_TEXT_MAX);
-	}
-}
-END_TEST
-
-/* Every reply in `in`, which arrives in pieces of `step`, as one text. */
-static void
-converse(char *out, struct span in, size_t step)
-{
-	struct line_reader reader;
-	struct reply_parser p;
-	struct span rest, line;
-	char held[256];
-	size_t n = 0;
-
-	*out = '\0';
-	line_init(&reader, sizeof held / 2);
-	reply_parser_init(&p);
-	for (; in.n > 0; in = span_skip(in, step)) {
-		size_t k = in.n < step ? in.n : step;
-
-		memcpy(held + n, in.p, k);
-		rest = span_from(held, n + k);
-		while (line_next(&reader, &rest, &line) != LINE_MORE) {
-			if (reply_parse_line(&p, line) == 0)
-				continue;
-			reply_text(out + strlen(out), 100, &p.r);
-			strcat(out, "\n");
-			reply_parser_init(&p);
-		}
-		n = rest.n;
-		memmove(held, rest.p, n);
-	}
-}
-
-START_TEST(replies_come_out_the_same_in_any_pieces)
-{
-	const struct span in = SPAN("220 hi\r\n250-a\r\n250-SIZE\r\n250 b\r\n"
-				    "550-5.1.1 no\r\n550 5.1.1 one\r\n221\r\n");
-	char text[1000];
-
-	for (size_t step = 1; step < 100; step++) {
-		converse(text, in, step);
-		ck_assert_str_eq(text,
-		    "220 2.0.0 hi\n250 2.0.0 a SIZE b\n"
-		    "550 5.1.1 no one\n221 2.0.0 \n");
-	}
 }
 END_TEST
 
@@ -595,21 +291,10 @@ main(void)
 	    t, every_row_makes_a_line_with_and_without_argument, 0, R_COUNT);
 	tcase_add_test(t, arguments_go_where_the_row_has_them);
 	tcase_add_test(t, unknown_names_are_not_found);
-	tcase_add_test(t, codes_are_the_seeds);
-	tcase_add_test(t, pairs_are_the_seeds_and_later_ones_say_their_rfc);
-	tcase_add_test(t, no_pair_stands_twice);
-	tcase_add_loop_test(t, which_command_may_get_which_code, 0,
-	    sizeof allowed / sizeof *allowed);
-	tcase_add_test(t, every_command_has_a_name_and_may_get_530);
 	tcase_add_test(t, no_errno_is_permanent);
 	tcase_add_loop_test(
 	    t, errno_has_its_codes, 0, sizeof errors / sizeof *errors);
 	tcase_add_test(t, lines_and_texts);
-	tcase_add_loop_test(
-	    t, foreign_replies, 0, sizeof foreign / sizeof *foreign);
-	tcase_add_test(t, foreign_nul_is_cleaned);
-	tcase_add_test(t, replies_come_out_the_same_in_any_pieces);
-	tcase_add_test(t, endless_replies_are_malformed_and_long_ones_cut);
 	tcase_add_test(t, replies_travel_whole_or_not_at_all);
 	tcase_add_loop_test(t, what_no_reply_can_be_is_bad, 0,
 	    sizeof carried / sizeof *carried);
