@@ -1,0 +1,105 @@
+/*
+ * test_content.c - content and what is wrong with it, in pieces of any size.
+ */
+#include <check.h>
+#include <stdlib.h>
+
+#include "common/mail/header.h"
+#include "smtpd/content.h"
+
+static const struct {
+	struct span input; /* the whole of the data, its end included */
+	enum reply_name reject, convert; /* what each mode says */
+} cases[] = {
+	{ SPAN(".\r\n"), R_COUNT, R_COUNT },
+	{ SPAN("a: b\r\n\r\nc\r\n.\r\n"), R_COUNT, R_COUNT },
+	{ SPAN("..\r\n...\r\n.\r\n"), R_COUNT, R_COUNT },
+	{ SPAN("\xff\x80\r\n.\r\n"), R_COUNT, R_COUNT },
+	/* What others took for the end of the data; CVE-2023-51764. */
+	{ SPAN("a\n.\nb\r\n.\r\n"), R_BARE_NEWLINE, R_COUNT },
+	{ SPAN("a\n.\r\nb\r\n.\r\n"), R_BARE_NEWLINE, R_COUNT },
+	{ SPAN("a\r\n.\nb\r\n.\r\n"), R_BARE_NEWLINE, R_COUNT },
+	{ SPAN("a\r\n.\rb\r\n.\r\n"), R_BARE_NEWLINE, R_COUNT },
+	{ SPAN("a\r.\rb\r\n.\r\n"), R_BARE_NEWLINE, R_COUNT },
+	{ SPAN("a\r.\nb\r\n.\r\n"), R_BARE_NEWLINE, R_COUNT },
+	{ SPAN("a\n.\rb\r\n.\r\n"), R_BARE_NEWLINE, R_COUNT },
+	{ SPAN("a\r\n\0.\r\nb\r\n.\r\n"), R_BARE_NEWLINE, R_BARE_NEWLINE },
+	{ SPAN("a\0b\r\n.\r\n"), R_BARE_NEWLINE, R_BARE_NEWLINE },
+	/* 20 octets are the limit, dots that were stuffed and the end aside. */
+	{ SPAN("123456789012345678\r\n.\r\n"), R_COUNT, R_COUNT },
+	{ SPAN("..2345678901234567\r\n.\r\n"), R_COUNT, R_COUNT },
+	{ SPAN("1234567890123456789\r\n.\r\n"), R_TOO_BIG, R_TOO_BIG },
+	{ SPAN("\n\n\n\n\n\n\n\n\n\n\n\r\n.\r\n"), R_BARE_NEWLINE, R_TOO_BIG },
+};
+
+static void
+check(size_t i, enum dot_mode mode, size_t step)
+{
+	struct span input = cases[i].input;
+	char out[DOT_OUT_MAX(64)];
+	struct content c;
+	uint64_t total = 0;
+	size_t used = 0, n;
+	bool ended = false;
+
+	content_init(&c, mode, 20);
+	while (!ended) {
+		size_t k = input.n - used < step ? input.n - used : step;
+		struct span in = span_from(input.p + used, k);
+
+		ck_assert_uint_gt(k, 0);
+		ended = content_read(&c, &in, out, &n);
+		used += k - in.n;
+		total += n;
+	}
+	/* To the real end, in any case: what follows are commands. */
+	ck_assert_uint_eq(used, input.n);
+	ck_assert_uint_eq(total, c.size);
+	ck_assert_int_eq(content_fault(&c),
+	    mode == DOT_REJECT ? cases[i].reject : cases[i].convert);
+}
+
+START_TEST(content_is_judged_the_same_in_any_pieces)
+{
+	for (size_t step = 1; step <= 64; step++) {
+		check((size_t)_i, DOT_REJECT, step);
+		check((size_t)_i, DOT_CONVERT, step);
+	}
+}
+END_TEST
+
+START_TEST(a_hundred_hops_are_enough)
+{
+	static const char field[] = "Received: from a\r\n\tby b; c\r\n";
+	size_t n = (size_t)_i, len = sizeof field - 1;
+	char *text = malloc(n * len + 64);
+
+	ck_assert_ptr_nonnull(text);
+	for (size_t i = 0; i < n; i++)
+		memcpy(text + i * len, field, len);
+	/* Not in the body. */
+	strcpy(text + n * len, "Subject: x\r\n\r\nReceived: y\r\n");
+	ck_assert_int_eq(content_loop(span_of(text)),
+	    n > HEADER_RECEIVED_MAX ? R_LOOP : R_COUNT);
+	free(text);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("content");
+	TCase *tc = tcase_create("content");
+	SRunner *r;
+	int failed;
+
+	tcase_add_loop_test(tc, content_is_judged_the_same_in_any_pieces, 0,
+	    sizeof cases / sizeof *cases);
+	tcase_add_loop_test(tc, a_hundred_hops_are_enough, 99, 103);
+	suite_add_tcase(s, tc);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
