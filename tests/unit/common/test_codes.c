@@ -6,11 +6,9 @@
 
 #include "common/mail/reply.h"
 
-* /
-
-    /* The next row of a seed file, cut at its tabs into `n` columns. */
-    static bool
-    next_row(FILE *f, char *line, size_t size, struct span *columns, size_t n)
+/* The next row of a seed file, cut at its tabs into `n` columns. */
+static bool
+next_row(FILE *f, char *line, size_t size, struct span *columns, size_t n)
 {
 	struct span rest;
 

@@ -7,8 +7,7 @@
 
 #include "common/mail/reply.h"
 
-/* ---- the catalogue --------------------------------------------------------
- */
+/* ---- the catalogue ---- */
 
 static void
 is_printable(const char *s)
@@ -109,8 +108,7 @@ START_TEST(unknown_names_are_not_found)
 }
 END_TEST
 
-/* ---- errno ----------------------------------------------------------------
- */
+/* ---- errno ---- */
 
 START_TEST(no_errno_is_permanent)
 {
@@ -153,8 +151,7 @@ START_TEST(errno_has_its_codes)
 }
 END_TEST
 
-/* ---- text -----------------------------------------------------------------
- */
+/* ---- text ---- */
 
 START_TEST(lines_and_texts)
 {
@@ -180,8 +177,7 @@ START_TEST(lines_and_texts)
 }
 END_TEST
 
-/* ---- between processes ----------------------------------------------------
- */
+/* ---- between processes ---- */
 
 static size_t
 put(char *p, size_t size, const struct reply *r)

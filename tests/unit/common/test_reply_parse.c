@@ -6,9 +6,7 @@
 #include "common/mail/line.h"
 #include "common/mail/reply.h"
 
-* /
-
-    static const struct {
+static const struct {
 	const char *lines[4]; /* the last one gives the result */
 	int result;
 	const char *text; /* as reply_text shows it */
