@@ -1,0 +1,258 @@
+/*
+ * destination.c - queues by route: whose turn it is, and who is backed off.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/destination.h"
+
+/* An encoded route: its strings with their lengths, kind and port. */
+#define ROUTE_BYTES (sizeof(struct route) + 32)
+
+static int
+destination_key_cmp(const struct destination *a, const struct destination *b)
+{
+	return strcmp(a->key, b->key);
+}
+
+static int
+destination_retry_cmp(const struct destination *a, const struct destination *b)
+{
+	if (a->retry_at != b->retry_at)
+		return a->retry_at < b->retry_at ? -1 : 1;
+	return strcmp(a->key, b->key);
+}
+
+RB_GENERATE(key_tree, destination, by_key, destination_key_cmp)
+RB_GENERATE(retry_tree, destination, by_retry, destination_retry_cmp)
+
+static struct destination *
+find(struct schedule *s, const char *key)
+{
+	struct destination *d = RB_ROOT(&s->keys);
+
+	while (d != NULL) {
+		int c = strcmp(key, d->key);
+
+		if (c == 0)
+			break;
+		d = c < 0 ? RB_LEFT(d, by_key) : RB_RIGHT(d, by_key);
+	}
+	return d;
+}
+
+static struct destination *
+make(struct schedule *s, const char *key, enum route_agent agent)
+{
+	size_t n = strlen(key) + 1;
+	struct destination *d = calloc(1, sizeof *d + n);
+
+	if (d == NULL)
+		return NULL;
+	memcpy(d->key, key, n);
+	d->agent = agent;
+	TAILQ_INIT(&d->queue);
+	RB_INSERT(key_tree, &s->keys, d);
+	s->destinations++;
+	return d;
+}
+
+/* The instruction as it is now; the key stays, whatever changes in it. */
+static int
+set_route(struct destination *d, const struct route *route)
+{
+	char bytes[ROUTE_BYTES];
+	struct wire_put w = wire_writer(bytes, sizeof bytes);
+	char *p;
+
+	route_put(&w, route);
+	if (d->route_n == w.n && memcmp(d->route, bytes, w.n) == 0)
+		return 0;
+	p = realloc(d->route, w.n);
+	if (p == NULL)
+		return -1;
+	memcpy(p, bytes, w.n);
+	d->route = p;
+	d->route_n = w.n;
+	return 0;
+}
+
+struct destination *
+destination_get(struct schedule *s, const struct route *route)
+{
+	char key[ROUTE_KEY_MAX];
+	struct destination *d;
+
+	route_key(key, route);
+	d = find(s, key);
+	if (d == NULL)
+		d = make(s, key, route_agent(route));
+	if (d == NULL)
+		return NULL;
+	d->refs++;
+	if (set_route(d, route) == 0)
+		return d;
+	destination_unref(s, d);
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void
+free_idle(struct schedule *s, struct destination *d)
+{
+	if (d->refs > 0 || d->retry_at != 0)
+		return;
+	RB_REMOVE(key_tree, &s->keys, d);
+	s->destinations--;
+	free(d->refusal);
+	free(d->route);
+	free(d);
+}
+
+void
+destination_unref(struct schedule *s, struct destination *d)
+{
+	d->refs--;
+	free_idle(s, d);
+}
+
+/* --- turns ------------------------------------------------------------------
+ */
+
+void
+destination_turn(struct schedule *s, struct destination *d)
+{
+	uint32_t limit = d->failures > 0 ? 1 : s->limits.of_one[d->agent];
+	bool may = d->fresh != NULL && d->active < limit;
+
+	if (may == d->turning)
+		return;
+	if (may)
+		TAILQ_INSERT_TAIL(&s->agents[d->agent].turn, d, in_turn);
+	else
+		TAILQ_REMOVE(&s->agents[d->agent].turn, d, in_turn);
+	d->turning = may;
+}
+
+struct recipient *
+destination_stale(const struct destination *d)
+{
+	struct recipient *r = TAILQ_FIRST(&d->queue);
+
+	return r == d->fresh ? NULL : r;
+}
+
+static void
+reopen(struct schedule *s, struct destination *d)
+{
+	bool want = d->retry_at == 0 && destination_stale(d) != NULL;
+
+	if (want == d->reopened)
+		return;
+	if (want)
+		TAILQ_INSERT_TAIL(&s->reopened, d, in_reopened);
+	else
+		TAILQ_REMOVE(&s->reopened, d, in_reopened);
+	d->reopened = want;
+}
+
+void
+destination_put(struct schedule *s, struct destination *d, struct recipient *r)
+{
+	TAILQ_INSERT_TAIL(&d->queue, r, in_list);
+	if (d->fresh == NULL && d->retry_at == 0)
+		d->fresh = r;
+	destination_turn(s, d);
+}
+
+void
+destination_take(struct schedule *s, struct destination *d, struct recipient *r)
+{
+	if (d->fresh == r)
+		d->fresh = TAILQ_NEXT(r, in_list);
+	TAILQ_REMOVE(&d->queue, r, in_list);
+	destination_turn(s, d);
+	reopen(s, d);
+}
+
+/* --- back-off ---------------------------------------------------------------
+ */
+
+static void
+back_off(struct schedule *s, struct destination *d, int64_t until)
+{
+	d->retry_at = until;
+	d->fresh = NULL;
+	RB_INSERT(retry_tree, &s->retries, d);
+	destination_turn(s, d);
+	reopen(s, d);
+}
+
+static void
+open_again(struct schedule *s, struct destination *d)
+{
+	RB_REMOVE(retry_tree, &s->retries, d);
+	d->retry_at = 0;
+	reopen(s, d);
+}
+
+void
+schedule_refused(struct schedule *s, struct delivery *h, uint32_t attempts,
+    int64_t now, uint32_t jitter, const struct reply *reply)
+{
+	struct destination *d = h->destination;
+
+	/* Those that were under way when it was backed off say nothing new. */
+	if (d == NULL || d->retry_at != 0)
+		return;
+	/* A destination that nothing waits for is forgotten; the attempts of
+	 * a message remember for it. */
+	d->failures++;
+	if (d->failures < attempts)
+		d->failures = attempts;
+	if (d->refusal == NULL)
+		d->refusal = malloc(sizeof *d->refusal);
+	if (d->refusal != NULL)
+		*d->refusal = *reply;
+	back_off(s, d,
+	    now +
+		schedule_wait(s->limits.retry_first, s->limits.retry_max,
+		    d->failures, jitter));
+}
+
+void
+destination_forgive(struct schedule *s, struct destination *d)
+{
+	d->failures = 0;
+	free(d->refusal);
+	d->refusal = NULL;
+	if (d->retry_at != 0)
+		open_again(s, d);
+	destination_turn(s, d);
+}
+
+void
+schedule_served(struct schedule *s, struct delivery *h)
+{
+	if (h->destination != NULL && h->destination->failures > 0)
+		destination_forgive(s, h->destination);
+}
+
+void
+destination_wake(struct schedule *s, int64_t now)
+{
+	struct destination *d;
+
+	while ((d = RB_MIN(retry_tree, &s->retries)) != NULL &&
+	    d->retry_at <= now) {
+		open_again(s, d);
+		free_idle(s, d);
+	}
+}
+
+size_t
+schedule_destinations(const struct schedule *s)
+{
+	return s->destinations;
+}

@@ -1,0 +1,302 @@
+/*
+ * from_agent.c - what local and remote may say to queue: msg/queue_agent.h.
+ *
+ * An agent speaks first: what is under way (from a queue before this one),
+ * then HELLO.  A result is taken for what was handed to this agent, once for each
+ * recipient, and for nothing else.
+ */
+#include <bsd/stdlib.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "common/bytes/log.h"
+#include "common/msg/queue_agent.h"
+#include "queue/queue.h"
+
+enum agent_phase { GREETING = 1, SERVING = 2 };
+
+void
+agent_forget(struct queue *q, struct delivery *h)
+{
+	q->lent -= h->memory;
+	schedule_forget(q->schedule, h);
+}
+
+void
+agent_recorded(struct queue *q, struct delivery *h)
+{
+	struct agent *a = &q->agents[h->agent];
+
+	if (!h->last || h->recording > 0)
+		return;
+	if (a->channel != NULL) {
+		msg_recorded_put(channel_begin(a->channel, AGENT_RECORDED, 0),
+		    &(struct msg_recorded){ h->handout });
+		(void)channel_send(a->channel, -1);
+	}
+	agent_forget(q, h);
+	queue_pump(q);
+}
+
+/* --- what a queue before this one had handed out -----------------------------
+ */
+
+/* The recipient, if it may be that one which is under way. */
+static struct recipient *
+adoptable(struct queue *q, const struct handout *h, uint32_t index)
+{
+	struct message *m = index_find(store_index(q->store), h->message);
+	struct recipient *r;
+
+	if (m == NULL || index >= m->nrcpts)
+		return NULL;
+	r = &m->rcpts[index];
+	if (r->state != RCPT_WAITING || r->phase == PHASE_NONE ||
+	    r->phase == PHASE_ACTIVE || r->phase == PHASE_RECORDING)
+		return NULL;
+	return r;
+}
+
+static int
+on_underway(void *arg, struct ipc_msg *m)
+{
+	struct agent *a = arg;
+	struct queue *q = a->queue;
+	struct recipient *rcpts[DELIVER_RCPTS_MAX];
+	struct msg_underway u;
+
+	if (msg_underway_get(m, &u) == -1 ||
+	    schedule_delivery(q->schedule, u.handout.attempt) != NULL)
+		return -1;
+	/* A queue before this one is spoken of at the first meeting only, and
+	 * a hand-out is younger than its message.  Anything else is not known
+	 * here, and neither are its results. */
+	if (a->seen || u.handout.attempt >= q->first_attempt ||
+	    u.handout.attempt <= u.handout.message)
+		return 0;
+	for (uint32_t i = 0; i < u.nrcpts; i++) {
+		rcpts[i] = adoptable(q, &u.handout, u.rcpts[i]);
+		for (uint32_t k = 0; k < i; k++)
+			if (u.rcpts[k] == u.rcpts[i])
+				return -1;
+		if (rcpts[i] != NULL)
+			queue_unschedule(q, rcpts[i]);
+	}
+	if (schedule_adopt(q->schedule, a->kind, &u.handout, u.nrcpts, u.rcpts,
+		rcpts) == NULL)
+		fatal("hand-out");
+	return 0;
+}
+
+static int
+on_hello(void *arg, struct ipc_msg *m)
+{
+	struct agent *a = arg;
+	struct queue *q = a->queue;
+	struct msg_hello hello;
+
+	if (msg_hello_get(m, &hello) == -1)
+		return -1;
+	a->ready = true;
+	a->seen = true;
+	schedule_window(q->schedule, a->kind, hello.window);
+	channel_phase(a->channel, SERVING);
+	queue_pump(q);
+	return 0;
+}
+
+/* --- results -----------------------------------------------------------------
+ */
+
+static bool
+is_about_destination(const struct reply *r)
+{
+	return r->scope == SCOPE_HOST || r->scope == SCOPE_ROUTE ||
+	    r->scope == SCOPE_DOMAIN;
+}
+
+/* What it says of all that goes the same way. */
+static void
+judge(struct queue *q, struct delivery *h, const struct reply *reply,
+    uint32_t attempts)
+{
+	if (reply_class(reply) == 4 && is_about_destination(reply))
+		schedule_refused(
+		    q->schedule, h, attempts, queue_now(), arc4random(), reply);
+	else
+		schedule_served(q->schedule, h);
+}
+
+/* Takes the answers off the hand-out.  How many matter is in *n; -1: one of
+ * them is not to be answered. */
+static int
+take(struct queue *q, struct delivery *h, const struct msg_result *result,
+    uint32_t rcpts[DELIVER_RCPTS_MAX], uint32_t *n)
+{
+	uint32_t attempts = 0;
+
+	*n = 0;
+	for (uint32_t i = 0; i < result->nrcpts; i++) {
+		struct recipient *r;
+
+		if (!schedule_answer(q->schedule, h, result->rcpts[i], &r))
+			return -1;
+		if (r == NULL)
+			continue;
+		rcpts[(*n)++] = result->rcpts[i];
+		if (r->attempts >= attempts)
+			attempts = r->attempts + 1U;
+	}
+	if (attempts > 0)
+		judge(q, h, &result->reply, attempts);
+	return 0;
+}
+
+static bool
+all_answered(const struct delivery *h)
+{
+	for (uint32_t i = 0; i < h->n; i++)
+		if (!h->rcpts[i].answered)
+			return false;
+	return true;
+}
+
+/* A hand-out that is not known does not matter: the agent may forget it. */
+static int
+unknown(struct agent *a, const struct msg_result *result)
+{
+	if (result->last) {
+		msg_recorded_put(channel_begin(a->channel, AGENT_RECORDED, 0),
+		    &(struct msg_recorded){ result->handout });
+		(void)channel_send(a->channel, -1);
+	}
+	return 0;
+}
+
+static int
+on_result(void *arg, struct ipc_msg *m)
+{
+	struct agent *a = arg;
+	struct queue *q = a->queue;
+	uint32_t rcpts[DELIVER_RCPTS_MAX], n;
+	struct msg_result result;
+	struct delivery *h;
+	int taken;
+
+	if (msg_result_get(m, &result) == -1)
+		return -1;
+	h = schedule_delivery(q->schedule, result.handout.attempt);
+	if (h == NULL)
+		return unknown(a, &result);
+	if (h->agent != a->kind || h->last ||
+	    h->handout.message != result.handout.message)
+		return -1;
+	taken = take(q, h, &result, rcpts, &n);
+	/* What was taken before a wrong index counts all the same. */
+	if (result.last && taken == 0 && all_answered(h)) {
+		h->last = true;
+		schedule_ended(q->schedule, h);
+	} else if (result.last)
+		taken = -1;
+	if (n > 0)
+		outcome_record(q,
+		    &(struct result){ .handout = result.handout,
+			.reply = result.reply,
+			.host = result.host,
+			.n = n,
+			.rcpts = rcpts });
+	else if (taken == 0)
+		agent_recorded(q, h);
+	queue_pump(q);
+	return taken;
+}
+
+static const struct ipc_rule rules[] = {
+	{ AGENT_UNDERWAY, GREETING, IPC_FD_NEVER, on_underway },
+	{ AGENT_HELLO, GREETING, IPC_FD_NEVER, on_hello },
+	{ AGENT_RESULT, SERVING, IPC_FD_NEVER, on_result },
+};
+
+/* --- coming and going --------------------------------------------------------
+ */
+
+/* Nobody knows what became of it. */
+static void
+lose(struct queue *q, struct delivery *h)
+{
+	uint32_t rcpts[DELIVER_RCPTS_MAX], n = 0;
+	struct result result = { .handout = { h->handout.message, 0 },
+		.died = true,
+		.host = "",
+		.rcpts = rcpts };
+
+	for (uint32_t i = 0; i < h->n; i++) {
+		struct recipient *r = h->rcpts[i].rcpt;
+
+		if (r == NULL || h->rcpts[i].answered)
+			continue;
+		r->maybe = true;
+		rcpts[n++] = h->rcpts[i].index;
+		schedule_record(q->schedule, r);
+	}
+	agent_forget(q, h);
+	result.n = n;
+	reply_make(&result.reply, R_AGENT_DIED, NULL);
+	/* On the way down nothing is made up: the next start finds them as
+	 * they were. */
+	if (n > 0 && !q->process->stopping)
+		outcome_record(q, &result);
+}
+
+static void
+agent_gone(struct agent *a)
+{
+	struct queue *q = a->queue;
+	struct delivery *h;
+
+	a->channel = NULL;
+	a->ready = false;
+	schedule_window(q->schedule, a->kind, 0);
+	while ((h = schedule_delivery_of(q->schedule, a->kind)) != NULL)
+		lose(q, h);
+	queue_pump(q);
+}
+
+static void
+on_closed(void *arg, bool bad)
+{
+	struct agent *a = arg;
+
+	if (bad)
+		process_complain(a->queue->process, a->peer, a->instance);
+	agent_gone(a);
+}
+
+static const struct channel_ops ops = {
+	.rules = rules,
+	.nrules = sizeof rules / sizeof rules[0],
+	.closed = on_closed,
+};
+
+void
+agent_peer(struct queue *q, enum peer peer, uint32_t instance, int fd)
+{
+	enum route_agent kind = peer == PEER_LOCAL ? ROUTE_LOCAL : ROUTE_REMOTE;
+	struct agent *a = &q->agents[kind];
+
+	if (a->channel != NULL) {
+		channel_free(a->channel);
+		agent_gone(a);
+	}
+	a->queue = q;
+	a->kind = kind;
+	a->peer = peer;
+	a->instance = instance;
+	a->channel = channel_new(q->base, fd, peer, &ops, a);
+	if (a->channel == NULL) {
+		log_warn("peer_failed", log_str("peer", peer_name(peer)),
+		    log_errno(errno));
+		return;
+	}
+	channel_phase(a->channel, GREETING);
+}

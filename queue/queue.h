@@ -1,0 +1,167 @@
+/*
+ * queue.h - the state of the process queue, and what its files do for each
+ * other: one file for each peer that it listens to.
+ *
+ *   from_smtpd.c    messages come in            submit.c   … and go to the log
+ *   dispatch.c      what is due goes out        outcome.c  results go to the log
+ *   from_lookup.c   routes                      from_agent.c   results come in
+ *   from_control.c  admin commands
+ *
+ * Everything runs in one event loop; whatever may have made something due calls
+ * queue_pump, and the loop then calls dispatch once.
+ */
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include "common/bytes/id.h"
+#include "common/msg/smtpd_queue.h"
+#include "common/run/pending.h"
+#include "common/run/process.h"
+#include "queue/schedule.h"
+#include "queue/store.h"
+
+/* Sealed memory lent to agents at once. */
+#define LENT_MAX (32 * 1024 * 1024)
+/* An agent with so much before it that it has not read gets no more. */
+#define AGENT_BACKLOG_MAX (2 * 1024 * 1024)
+/* A MESSAGE record with as many recipients as there can be. */
+#define MESSAGE_RECORD_MAX (64 * 1024 * 1024)
+#define QUEUE_RCPTS_MAX	   100000
+
+/* What one smtpd may have coming in through pipes. */
+#define OPENINGS_MAX 512
+/* From a pipe at once. */
+#define PIPE_READ (64 * 1024)
+
+struct smtpd;
+struct outcome;
+
+LIST_HEAD(smtpd_list, smtpd);
+TAILQ_HEAD(outcome_list, outcome);
+
+struct agent {
+	struct queue *queue;
+	enum route_agent kind;
+	enum peer peer;
+	uint32_t instance;
+	struct channel *channel;	/* NULL: not there */
+	bool ready;			/* it said HELLO */
+	bool seen;			/* … once since this queue started */
+};
+
+struct queue {
+	struct process *process;
+	struct event_base *base;
+	const struct conf *conf;
+	struct store *store;
+	struct schedule *schedule;
+	struct smtpd_list smtpds;
+	struct agent agents[ROUTE_AGENT_END];
+	struct channel *lookup;		/* NULL: not there */
+	struct pending *asked;		/* recipients whose route is asked for */
+	struct channel *control;	/* NULL: not there */
+	struct event *pump;		/* something may have become due */
+	struct event *limit;		/* of the stop */
+	struct outcome_list unrecorded;	/* results whose commit failed */
+	uint32_t outcomes;		/* results on their way to the disk */
+	uint64_t first_attempt;		/* hand-outs below it are not ours */
+	uint64_t last_attempt;
+	size_t lent;			/* bytes of sealed memory */
+	struct buf prefix;		/* of the message … */
+	uint64_t prefix_of;		/* … with this id */
+	char pipe[PIPE_READ];
+	bool closing;			/* the store is being closed */
+	uint64_t accepted, delivered, deferred, failed, bounced;
+};
+
+int64_t queue_now(void);	/* seconds since 1970 */
+uint64_t queue_now_us(void);
+int queue_zone(int64_t time);	/* minutes east of UTC */
+int64_t queue_accepted(const struct message *);	/* seconds */
+
+/* ---- main.c -------------------------------------------------------------------- */
+
+/* It is final or freed: nobody waits for its route any more. */
+void queue_unschedule(struct queue *, struct recipient *);
+/* On the way down: the store is closed when no delivery is under way. */
+void queue_close_if_idle(struct queue *);
+
+/* ---- from_smtpd.c -------------------------------------------------------------- */
+
+struct smtpd {
+	struct queue *queue;
+	uint32_t instance;
+	struct channel *channel;
+	LIST_ENTRY(smtpd) link;
+	LIST_HEAD(, opening) openings;
+	LIST_HEAD(, submission) submissions;	/* on their way to the disk */
+	uint32_t nopenings;
+};
+
+void smtpd_peer(struct queue *, uint32_t instance, int fd);
+void smtpd_answer(struct smtpd *, uint32_t request, const struct reply *);
+/* Read requests, or do not, as the store can take them. */
+void smtpd_throttle(struct queue *);
+/* Tell all of them whether mail is taken now. */
+void smtpd_tell(void *queue);
+
+/* ---- submit.c ------------------------------------------------------------------ */
+
+struct submit {
+	struct smtpd *smtpd;		/* NULL: gone meanwhile */
+	uint32_t request;
+	uint64_t id;
+	struct envelope envelope;
+	struct rcpt_list rcpts;
+	struct span content;		/* … or */
+	struct incoming *incoming;	/* ended; taken over */
+};
+
+/* Commits the message; the answer follows from there. */
+void submit(struct queue *, const struct submit *);
+/* Its smtpd is gone: nobody waits for the answers. */
+void submit_orphan(struct smtpd *);
+
+/* ---- dispatch.c ----------------------------------------------------------------- */
+
+void queue_pump(struct queue *);
+void dispatch_begin(struct queue *);	/* makes the event */
+
+/* ---- from_lookup.c -------------------------------------------------------------- */
+
+void lookup_peer(struct queue *, uint32_t instance, int fd);
+void lookup_begin(struct queue *);
+bool lookup_ready(const struct queue *);
+void lookup_ask(struct queue *, struct recipient *);
+
+/* ---- from_agent.c --------------------------------------------------------------- */
+
+void agent_peer(struct queue *, enum peer, uint32_t instance, int fd);
+/* All of a hand-out is on disk: the agent may forget it. */
+void agent_recorded(struct queue *, struct delivery *);
+void agent_forget(struct queue *, struct delivery *);
+
+/* ---- outcome.c ------------------------------------------------------------------ */
+
+struct result {
+	struct handout handout;	/* attempt 0: there was none */
+	bool died;		/* the agent did: try again soon */
+	bool deleted;		/* by an administrator */
+	struct reply reply;
+	const char *host;
+	uint32_t n;
+	const uint32_t *rcpts;	/* indexes, all of them RECORDING */
+};
+
+/* Takes it to the disk, with the bounce that it causes. */
+void outcome_record(struct queue *, const struct result *);
+/* An administrator's word for one that is not RECORDING. */
+void outcome_delete(struct queue *, struct recipient *, const char *reason);
+/* Those whose commit failed, once the log can be written again. */
+void outcome_retry(struct queue *);
+
+/* ---- from_control.c -------------------------------------------------------------- */
+
+void control_peer(struct queue *, uint32_t instance, int fd);
+
+#endif
