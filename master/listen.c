@@ -216,27 +216,32 @@ control_remove(const struct master *m)
 	(void)unlink(sun.sun_path);
 }
 
-void
+uint64_t
+descriptors_needed(const struct conf *c)
+{
+	return (uint64_t)c->max_sessions + DESCRIPTORS_OTHER;
+}
+
+uint64_t
 descriptors_raise(const struct conf *c)
 {
-	rlim_t need = c->max_sessions + DESCRIPTORS_OTHER;
+	rlim_t need = descriptors_needed(c);
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
 		err(1, "descriptors");
 	if (r.rlim_cur >= need)
-		return;
+		return r.rlim_cur;
 	r.rlim_cur = need;
 	if (r.rlim_max < need)
 		r.rlim_max = need;
 	if (setrlimit(RLIMIT_NOFILE, &r) == 0)
-		return;
-	/* Not root: as many as we may. */
+		return need;
+	/* Without power: as many as we may. */
 	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
 		err(1, "descriptors");
 	r.rlim_cur = r.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &r) == -1)
 		err(1, "descriptors");
-	warnx("max_sessions needs %llu descriptors, %llu are allowed",
-	    (unsigned long long)need, (unsigned long long)r.rlim_max);
+	return r.rlim_cur;
 }

@@ -162,7 +162,7 @@ set_up(struct master *m, const char *file)
 	directories_make(&m->conf, &owner);
 	listen_open(m, inherited, ninherited);
 	control_open(m);
-	descriptors_raise(&m->conf);
+	m->descriptors = descriptors_raise(&m->conf);
 }
 
 static void
@@ -173,6 +173,11 @@ run(struct master *m)
 	if (children_make(m) == -1)
 		err(1, "processes");
 	open_log(m);
+	if (m->descriptors < descriptors_needed(&m->conf))
+		log_warn("few_descriptors",
+		    log_num("needed", (int64_t)descriptors_needed(&m->conf)),
+		    log_num("allowed", (int64_t)m->descriptors),
+		    log_str("reason", "max_sessions"));
 	for (size_t i = 0; i < m->nchildren; i++)
 		if (m->phase == PHASE_STARTING)
 			child_start(&m->children[i]);

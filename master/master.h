@@ -70,6 +70,7 @@ struct master {
 	bool stop_logger;	/* … and logger */
 	struct event *events[5]; /* four signals and the tick */
 	struct event *start_limit, *stop_limit;
+	uint64_t descriptors;	/* that a process may have open */
 	int64_t started;
 	int status;		/* for exit */
 };
@@ -91,7 +92,9 @@ void listen_inherit(int inherited[CONF_LISTENS_MAX], size_t *n);
 void listen_open(struct master *, const int *inherited, size_t n);
 void control_open(struct master *);
 void control_remove(const struct master *);
-void descriptors_raise(const struct conf *);
+/* How many may be open, after trying to get what is needed. */
+uint64_t descriptors_raise(const struct conf *);
+uint64_t descriptors_needed(const struct conf *);
 /* "127.0.0.1:25,[::1]:25", with the real ports. */
 #define LISTEN_TEXT_MAX (CONF_LISTENS_MAX * 64)
 void listen_text(const struct master *, char dst[LISTEN_TEXT_MAX]);

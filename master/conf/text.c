@@ -103,12 +103,18 @@ is_word(char c)
 	    (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
 }
 
-/* Once a line: what follows is seldom worth a second error. */
+/* What follows in the line is seldom worth a second error. */
 static void
-unexpected(struct scan *s, unsigned char c)
+skip_line(struct scan *s)
 {
 	while (s->at < s->in.n && s->in.p[s->at] != '\n')
 		s->at++;
+}
+
+static void
+unexpected(struct scan *s, unsigned char c)
+{
+	skip_line(s);
 	if (c > ' ' && c < 127)
 		problems_add(s->problems, s->line,
 		    "unexpected character \"%c\"; in a value, double quotes "
@@ -140,7 +146,8 @@ string_character(struct scan *s)
 			problems_add(s->problems, s->line,
 			    "unknown escape in a string; only \\\" and \\\\ "
 			    "would be right");
-			return true;
+			skip_line(s);
+			return false;
 		}
 		emit(s, c);
 		emit(s, next);
