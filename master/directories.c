@@ -11,6 +11,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,14 +28,17 @@ struct directory {
 static _Noreturn void
 wrong(const struct directory *d, const char *what)
 {
-	errx(1, "%s%s%s %s", d->above != NULL ? d->above : "",
+	errx(1, "%s%s%s%s", d->above != NULL ? d->above : "",
 	    d->above != NULL ? "/" : "", d->name, what);
 }
 
 static _Noreturn void
 failed(const struct directory *d)
 {
-	wrong(d, strerrordesc_np(errno));
+	char what[128];
+
+	snprintf(what, sizeof what, ": %s", strerrordesc_np(errno));
+	wrong(d, what);
 }
 
 static bool
@@ -62,13 +66,13 @@ take_over(int fd, const struct directory *d)
 	if (geteuid() != 0) {
 		if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == -1)
 			wrong(d,
-			    "cannot be written to; a directory of the user "
+			    " cannot be written to; a directory of the user "
 			    "who runs this would be right");
 		return;
 	}
 	if (!is_empty(fd))
 		wrong(d,
-		    "belongs to another user and is not empty; an empty "
+		    " belongs to another user and is not empty; an empty "
 		    "directory would be right");
 	if (fchown(fd, d->uid, d->gid) == -1 || fchmod(fd, d->mode) == -1)
 		failed(d);
@@ -88,7 +92,7 @@ make(int above, const struct directory *d)
 	fd =
 	    openat(above, d->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow);
 	if (fd == -1 && (errno == ENOTDIR || errno == ELOOP))
-		wrong(d, "is not a directory; a directory would be right");
+		wrong(d, " is not a directory; a directory would be right");
 	if (fd == -1 || fstat(fd, &st) == -1)
 		failed(d);
 	if (made) {
@@ -132,7 +136,7 @@ directories_make(const struct conf *c, const struct directory_owner *o)
 	umask(022);
 	fd = make(AT_FDCWD, &spool);
 	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == -1)
-		wrong(&spool, strerrordesc_np(errno));
+		failed(&spool);
 	make_below(fd, spool_dirs, sizeof spool_dirs / sizeof spool_dirs[0]);
 	make_below(make(AT_FDCWD, &runtime), runtime_dirs,
 	    sizeof runtime_dirs / sizeof runtime_dirs[0]);
