@@ -134,8 +134,7 @@ expect_get(struct wire_get *w, struct conf_expect *e)
 	e->line = wire_get_u32(w);
 }
 
-/* --- the numbers, as one table for both ways -------------------------------
- */
+/* --- numbers ----------------------------------------------------------- */
 
 static void
 numbers_put(struct wire_put *w, const struct conf *c)
@@ -189,8 +188,7 @@ numbers_get(struct wire_get *w, struct conf *c)
 	c->connect_timeout = wire_get_u32(w);
 }
 
-/* --- lists -----------------------------------------------------------------
- */
+/* --- lists ------------------------------------------------------------- */
 
 /* Room for as many as are announced, if the bytes that are left can hold them:
  * each takes at least one.  NULL for none, and with w->bad. */
@@ -265,8 +263,7 @@ lists_get(struct wire_get *w, struct conf *c)
 		expect_get(w, &c->expects[i]);
 }
 
-/* --- the whole -------------------------------------------------------------
- */
+/* --- the whole --------------------------------------------------------- */
 
 void
 conf_put(struct wire_put *w, const struct conf *c)
@@ -352,8 +349,7 @@ conf_read(int fd)
 	return NULL;
 }
 
-/* --- looking up ------------------------------------------------------------
- */
+/* --- looking up -------------------------------------------------------- */
 
 const struct conf_domain *
 conf_domain(const struct conf *c, struct span name)

@@ -27,8 +27,7 @@
 #define UNCHANGED_UID ((uid_t)-1)
 #define UNCHANGED_GID ((gid_t)-1)
 
-/* --- capabilities ----------------------------------------------------------
- */
+/* --- capabilities ------------------------------------------------------ */
 
 /* Permitted and effective; nothing is ever inheritable. */
 static int
@@ -84,8 +83,7 @@ bounding_drop(uint64_t keep)
 	}
 }
 
-/* --- users -----------------------------------------------------------------
- */
+/* --- users ------------------------------------------------------------- */
 
 static void
 become(uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups)
@@ -133,8 +131,7 @@ check_no_way_back(uid_t uid, gid_t gid, uint64_t caps)
 		fatalx("confine", "root's group can be got back");
 }
 
-/* --- root ------------------------------------------------------------------
- */
+/* --- root -------------------------------------------------------------- */
 
 /* Nobody but root may put anything into it.  The leak checker cannot do without
  * /proc, so a sanitized build stays outside. */
@@ -188,8 +185,7 @@ forbid_core(void)
 		fatal("rlimit");
 }
 
-/* --- what others call ------------------------------------------------------
- */
+/* --- what others call -------------------------------------------------- */
 
 void
 confine_drop(const struct confine *c, const char *user, const char *empty_dir)

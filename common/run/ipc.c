@@ -1,54 +1,25 @@
 /*
  * ipc.c - packets over SOCK_SEQPACKET, checked before anybody sees them.
  *
- * There is one buffer to receive into and one to send from in a process: all
- * channels live in one event loop, a handler is done with a packet before the
- * next is received, and a packet that has to wait is copied.
+ * There is one buffer to receive into in a process: all channels live in one
+ * event loop, and a handler is done with a packet before the next is received.
  */
-#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/bytes/log.h"
-#include "common/run/ipc.h"
+#include "common/run/channel.h"
 
 /* Packets received in one turn, so that a busy peer starves nobody. */
 #define TURN_PACKETS 64
 /* Descriptors there is room for: one is legal, and a second one must show. */
 #define FDS_MAX 2
 
-struct packet {
-	TAILQ_ENTRY(packet) link;
-	int fd; /* our duplicate, or -1 */
-	size_t n;
-	char p[];
-};
-
-struct channel {
-	int fd;
-	enum peer peer;
-	const struct channel_ops *ops;
-	void *arg;
-	unsigned phase;
-	struct event *readable, *writable;
-	struct event *later; /* the kernel had no memory for us */
-	TAILQ_HEAD(, packet) out;
-	size_t backlog;
-	bool paused;  /* nothing is read */
-	bool busy;    /* one of our functions above us still uses it */
-	bool dead;    /* freed as soon as not busy */
-	bool broken;  /* the peer takes nothing any more */
-	bool overrun; /* … because it did not read */
-};
-
 static char in_packet[IPC_PACKET_MAX];
-static char out_packet[IPC_PACKET_MAX];
-static struct wire_put out_body;
 
 const char *
 peer_name(enum peer peer)
@@ -89,18 +60,7 @@ channel_pair(int fds[2])
 	return 0;
 }
 
-/* --- life and death --------------------------------------------------------
- */
-
-static void
-packet_free(struct channel *c, struct packet *k)
-{
-	TAILQ_REMOVE(&c->out, k, link);
-	c->backlog -= sizeof *k + k->n;
-	if (k->fd != -1)
-		close(k->fd);
-	free(k);
-}
+/* --- life and death ---------------------------------------------------- */
 
 static void
 release(struct channel *c)
@@ -108,7 +68,7 @@ release(struct channel *c)
 	struct packet *k;
 
 	while ((k = TAILQ_FIRST(&c->out)) != NULL)
-		packet_free(c, k);
+		channel_packet_free(c, k);
 	if (c->readable != NULL)
 		event_free(c->readable);
 	if (c->writable != NULL)
@@ -150,8 +110,7 @@ lose(struct channel *c, bool bad)
 	release(c);
 }
 
-/* --- receiving -------------------------------------------------------------
- */
+/* --- receiving --------------------------------------------------------- */
 
 /* All descriptors of a message; how many.  The first stays open in *fd if it
  * is the only one. */
@@ -320,162 +279,7 @@ on_readable(evutil_socket_t sock, short what, void *arg)
 		lose(c, c->overrun);
 }
 
-/* --- sending ---------------------------------------------------------------
- */
-
-static int
-transmit(const struct channel *c, const char *p, size_t n, int fd)
-{
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { .space = { 0 } };
-	struct iovec iov = { (char *)p, n };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t sent;
-
-	if (fd != -1) {
-		struct cmsghdr *m;
-
-		h.msg_control = control.space;
-		h.msg_controllen = sizeof control.space;
-		m = CMSG_FIRSTHDR(&h);
-		m->cmsg_level = SOL_SOCKET;
-		m->cmsg_type = SCM_RIGHTS;
-		m->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(m), &fd, sizeof fd);
-	}
-	do {
-		sent = sendmsg(c->fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (sent == -1 && errno == EINTR);
-	return sent == -1 ? -1 : 0;
-}
-
-/* It passes by waiting for the peer to read. */
-static bool
-must_wait(int err)
-{
-	return err == EAGAIN || err == EWOULDBLOCK;
-}
-
-/* It passes by waiting, but the socket does not tell when. */
-static bool
-must_retry(int err)
-{
-	return err == ENOBUFS || err == ENOMEM || err == ETOOMANYREFS;
-}
-
-static void
-wait_to_send(struct channel *c, int err)
-{
-	static const struct timeval soon = { .tv_usec = 10000 };
-
-	if (must_wait(err))
-		event_add(c->writable, NULL);
-	else
-		event_add(c->later, &soon);
-}
-
-/* From the loop, with what is left to read first: a peer that went away may
- * have said something before. */
-static int
-broken(struct channel *c)
-{
-	c->broken = true;
-	event_add(c->readable, NULL); /* paused or not */
-	event_active(c->readable, EV_READ, 0);
-	errno = EPIPE;
-	return -1;
-}
-
-static void
-on_writable(evutil_socket_t sock, short what, void *arg)
-{
-	struct channel *c = arg;
-	struct packet *k;
-
-	(void)sock;
-	(void)what;
-	while (!c->broken && (k = TAILQ_FIRST(&c->out)) != NULL) {
-		if (transmit(c, k->p, k->n, k->fd) == 0)
-			packet_free(c, k);
-		else if (must_wait(errno) || must_retry(errno)) {
-			wait_to_send(c, errno);
-			return;
-		} else
-			broken(c);
-	}
-}
-
-static int
-enqueue(struct channel *c, size_t n, int fd)
-{
-	struct packet *k;
-
-	if (c->backlog + sizeof *k + n > IPC_BACKLOG_MAX) {
-		c->overrun = true;
-		return broken(c);
-	}
-	k = malloc(sizeof *k + n);
-	if (k == NULL)
-		return broken(c);
-	k->fd = -1;
-	if (fd != -1 && (k->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1) {
-		free(k);
-		return broken(c);
-	}
-	k->n = n;
-	memcpy(k->p, out_packet, n);
-	TAILQ_INSERT_TAIL(&c->out, k, link);
-	c->backlog += sizeof *k + n;
-	return 0;
-}
-
-struct wire_put *
-channel_begin(struct channel *c, uint16_t type, uint32_t id)
-{
-	struct wire_put header = wire_writer(out_packet, IPC_HEADER);
-
-	(void)c;
-	wire_put_u16(&header, type);
-	wire_put_u16(&header, 0);
-	wire_put_u32(&header, id);
-	out_body = wire_writer(out_packet + IPC_HEADER, IPC_BODY_MAX);
-	return &out_body;
-}
-
-int
-channel_send(struct channel *c, int fd)
-{
-	size_t n = IPC_HEADER + out_body.n;
-	bool first = TAILQ_EMPTY(&c->out);
-
-	if (out_body.bad) {
-		errno = EMSGSIZE;
-		return -1;
-	}
-	if (c->broken) {
-		errno = EPIPE;
-		return -1;
-	}
-	if (!first)
-		return enqueue(c, n, fd);
-	if (transmit(c, out_packet, n, fd) == 0)
-		return 0;
-	if (!must_wait(errno) && !must_retry(errno))
-		return broken(c);
-	wait_to_send(c, errno);
-	return enqueue(c, n, fd);
-}
-
-size_t
-channel_backlog(const struct channel *c)
-{
-	return c->backlog;
-}
-
-/* --- making ----------------------------------------------------------------
- */
+/* --- making ------------------------------------------------------------ */
 
 void
 channel_pause(struct channel *c, bool pause)
@@ -513,8 +317,8 @@ channel_new(struct event_base *base, int fd, enum peer peer,
 	c->phase = 1;
 	TAILQ_INIT(&c->out);
 	c->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
-	c->writable = event_new(base, fd, EV_WRITE, on_writable, c);
-	c->later = evtimer_new(base, on_writable, c);
+	c->writable = event_new(base, fd, EV_WRITE, channel_flush, c);
+	c->later = evtimer_new(base, channel_flush, c);
 	if (c->readable == NULL || c->writable == NULL || c->later == NULL ||
 	    event_add(c->readable, NULL) == -1) {
 		release(c);

@@ -51,8 +51,7 @@ process_user(enum peer kind)
 	return kind < PEER_END ? names[kind] : NULL; /* master stays root */
 }
 
-/* --- stopping --------------------------------------------------------------
- */
+/* --- stopping ---------------------------------------------------------- */
 
 void
 process_exit(struct process *p)
@@ -96,8 +95,7 @@ on_term(evutil_socket_t fd, short what, void *arg)
 	stop(arg);
 }
 
-/* --- messages from master --------------------------------------------------
- */
+/* --- messages from master ---------------------------------------------- */
 
 static int
 on_peer(void *arg, struct ipc_msg *m)
@@ -195,8 +193,7 @@ process_complain(struct process *p, enum peer kind, uint32_t instance)
 	(void)channel_send(p->master, -1);
 }
 
-/* --- setting up ------------------------------------------------------------
- */
+/* --- setting up -------------------------------------------------------- */
 
 /* Master stops its processes itself: a ^C at its terminal is not for them. */
 static void
