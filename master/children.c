@@ -236,6 +236,16 @@ children_ready(const struct master *m)
 	return true;
 }
 
+int
+child_log_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	/* A busy second's lines; where that is too much, what there is. */
+	(void)fcntl(fds[1], F_SETPIPE_SZ, LOG_PIPE_SIZE);
+	return 0;
+}
+
 static int
 child_init(struct master *m, struct child *c, enum peer kind)
 {
@@ -244,7 +254,7 @@ child_init(struct master *m, struct child *c, enum peer kind)
 	if (c->restart == NULL)
 		return -1;
 	/* Its own lines logger writes itself. */
-	return kind == PEER_LOGGER ? 0 : pipe2(c->log, O_CLOEXEC | O_NONBLOCK);
+	return kind == PEER_LOGGER ? 0 : child_log_pipe(c->log);
 }
 
 int

@@ -140,9 +140,8 @@ make_events(struct master *m)
 static void
 open_log(struct master *m)
 {
-	if (pipe2(m->log, O_CLOEXEC | O_NONBLOCK) == -1)
-		err(1, "log");
-	if (dup2(m->log[1], STDERR_FILENO) == -1)
+	if (child_log_pipe(m->log) == -1 ||
+	    dup2(m->log[1], STDERR_FILENO) == -1)
 		err(1, "log");
 }
 
@@ -188,7 +187,6 @@ run(struct master *m)
 static void
 tear_down(struct master *m)
 {
-	control_remove(m);
 	children_free(m);
 	for (size_t i = 0; i < 5; i++)
 		event_free(m->events[i]);

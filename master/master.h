@@ -22,6 +22,7 @@
 #define DELAY_MAX	30 /* of a restart */
 #define STEADY_SECONDS	60 /* who lived as long starts without delay again */
 #define COMPLAINTS_MAX	3  /* a minute; who has more of them is at fault itself */
+#define LOG_PIPE_SIZE	(1024 * 1024)
 #define LISTEN_BACKLOG	1024
 #define CONTROL_SOCKET	"control.sock"
 
@@ -103,6 +104,7 @@ void listen_text(const struct master *, char dst[LISTEN_TEXT_MAX]);
 pid_t spawn(const struct master *, const struct child *, int channel);
 
 /* children.c */
+int child_log_pipe(int fds[2]); /* 0, or -1 with errno */
 int children_make(struct master *); /* 0, or -1 with errno */
 void children_free(struct master *);
 void child_start(struct child *);

@@ -135,11 +135,13 @@ stop_limit_reached(struct master *m)
 		next_limit(m);
 }
 
+/* A new master may be waiting for their names. */
 static void
 close_sockets(const struct master *m)
 {
 	for (size_t i = 0; i < m->conf.nlistens; i++)
 		close(m->listeners[i]);
+	control_remove(m);
 	close(m->control);
 }
 
