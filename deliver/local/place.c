@@ -96,20 +96,32 @@ below(struct span path, const char *root, struct span *rest)
 	return true;
 }
 
-/* The longest root of the configuration that it is below; a mailbox that a users
- * file names has its own directory for one. */
+/* May a users file name mailboxes of this owner? */
 static bool
-place_absolute(struct place *p, const struct conf *conf, struct span path)
+has_users_file(const struct conf *conf, const char *owner)
+{
+	for (size_t i = 0; i < conf->ndomains; i++) {
+		const struct conf_domain *d = &conf->domains[i];
+
+		if (d->users != USERS_FILE || d->deliver != DELIVER_MAILDIR)
+			continue;
+		if (strcmp(owner, d->owner) == 0 ||
+		    (d->owner[0] == '\0' &&
+			(owner[0] == '\0' || strcmp(owner, USER_MAILBOX) == 0)))
+			return true;
+	}
+	return false;
+}
+
+/* The longest root of the configuration that the path is below. */
+static bool
+place_below_root(struct place *p, const struct conf *conf, struct span path)
 {
 	char root[CONF_PATH_MAX];
 	struct span rest, best = path;
+	size_t longest = 0;
 
-	if (!span_copy(p->base, sizeof p->base, path))
-		return false;
-	if (!cut_last(p->base))
-		span_copy(p->base, sizeof p->base, SPAN("/"));
-	below(path, p->base, &best);
-	for (size_t i = 0, longest = 0; i < conf->ndomains; i++) {
+	for (size_t i = 0; i < conf->ndomains; i++) {
 		if (!place_root(root, &conf->domains[i]) ||
 		    !below(path, root, &rest) || strlen(root) <= longest)
 			continue;
@@ -117,8 +129,30 @@ place_absolute(struct place *p, const struct conf *conf, struct span path)
 		best = rest;
 		span_copy(p->base, sizeof p->base, span_of(root));
 	}
+	return longest > 0 && span_copy(p->rest, sizeof p->rest, best);
+}
+
+/* A mailbox that a users file names: its own directory is the base. */
+static bool
+place_alone(struct place *p, struct span path)
+{
+	struct span rest;
+
+	if (!span_copy(p->base, sizeof p->base, path))
+		return false;
+	return cut_last(p->base) && below(path, p->base, &rest) &&
+	    span_copy(p->rest, sizeof p->rest, rest);
+}
+
+static bool
+place_absolute(struct place *p, const struct conf *conf,
+    const struct route *route, struct span path)
+{
 	p->home = false;
-	return span_copy(p->rest, sizeof p->rest, best);
+	if (place_below_root(p, conf, path))
+		return true;
+	return route->kind == ROUTE_MAILDIR_VIRTUAL &&
+	    has_users_file(conf, route->user) && place_alone(p, path);
 }
 
 bool
@@ -134,7 +168,7 @@ place_find(struct place *p, const struct conf *conf, const struct route *route,
 	if (!path_ok(span_skip(path, absolute)))
 		return false;
 	if (absolute)
-		return place_absolute(p, conf, path);
+		return place_absolute(p, conf, route, path);
 	if (route->kind != ROUTE_MAILDIR_SYSTEM || account->home[0] != '/')
 		return false;
 	p->home = true;
