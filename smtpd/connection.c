@@ -65,7 +65,6 @@ connection_new(
 	c->m = m;
 	c->fd = fd;
 	c->slot = m->free_slots[--m->nfree];
-	m->slots[c->slot] = c;
 	c->number = ++m->number;
 	c->listener = listener;
 	c->local = !ip_from_sockaddr(&c->ip, from);
@@ -111,7 +110,6 @@ destroy(struct connection *c)
 	session_fini(&c->session);
 	buf_fini(&c->in);
 	buf_fini(&c->out);
-	m->slots[c->slot] = NULL;
 	m->free_slots[m->nfree++] = c->slot;
 	TAILQ_REMOVE(&m->all, c, all);
 	m->sessions--;

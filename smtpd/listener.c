@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "common/bytes/log.h"
@@ -78,6 +79,7 @@ listener_add(struct smtpd *m, unsigned index, int fd)
 {
 	static const int one = 1;
 	struct listener *l;
+	int flags;
 
 	if (index >= m->conf->nlistens || m->nlisteners == CONF_LISTENS_MAX ||
 	    m->stopping) {
@@ -90,6 +92,12 @@ listener_add(struct smtpd *m, unsigned index, int fd)
 	 * wait for the client's delayed acknowledgement.  A Unix socket has no
 	 * such option. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	/* Inherited ones come as somebody else made them. */
+	flags = fcntl(fd, F_GETFL);
+	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1) {
+		close(fd);
+		return -1;
+	}
 	l = &m->listeners[m->nlisteners];
 	*l = (struct listener){ .m = m, .index = index, .fd = fd };
 	event_assign(&l->readable, m->process->base, fd, EV_READ | EV_PERSIST,

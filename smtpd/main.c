@@ -12,6 +12,8 @@
 
 /* One turn of input, behind the start of a line. */
 #define TURN_INPUT (64 * 1024)
+/* Those that lookup refused, and who still read why, come on top of max_sessions. */
+#define REFUSED_MAX 1024
 /* How long those that wait for queue's word may hold up the end: below
  * STOP_FINISH of common/run/process.h. */
 #define STOP_PATIENCE 5
@@ -32,16 +34,14 @@ prepare(struct process *process)
 	m->in = malloc(m->in_max);
 	m->content = malloc(DOT_OUT_MAX(m->in_max));
 	m->rcpts = calloc(conf->max_recipients, sizeof *m->rcpts);
-	m->slots = calloc(conf->max_sessions, sizeof *m->slots);
-	m->free_slots = calloc(conf->max_sessions, sizeof *m->free_slots);
+	m->nslots = conf->max_sessions + REFUSED_MAX;
+	m->free_slots = calloc(m->nslots, sizeof *m->free_slots);
 	if (m->in == NULL || m->content == NULL || m->rcpts == NULL ||
-	    m->slots == NULL || m->free_slots == NULL)
+	    m->free_slots == NULL)
 		fatal("memory");
-	while (m->nfree < conf->max_sessions) {
+	for (; m->nfree < m->nslots; m->nfree++)
 		/* The lowest is on top. */
-		m->free_slots[m->nfree] = conf->max_sessions - 1 - m->nfree;
-		m->nfree++;
-	}
+		m->free_slots[m->nfree] = m->nslots - 1 - m->nfree;
 }
 
 static void

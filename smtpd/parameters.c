@@ -45,11 +45,8 @@ set_body(struct mail_parameters *p, struct span value, struct reply *reply)
 		p->body = BODY_7BIT;
 	else if (span_is(value, "8BITMIME"))
 		p->body = BODY_8BITMIME;
-	else {
-		reply_make(
-		    reply, R_UNKNOWN_PARAMETER, "BODY is 7BIT or 8BITMIME");
-		return false;
-	}
+	else
+		return syntax(reply, "BODY=7BIT or BODY=8BITMIME, once");
 	return true;
 }
 

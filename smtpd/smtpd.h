@@ -140,8 +140,7 @@ struct smtpd {
 	bool deaf; /* no descriptors left: not accepting for a second */
 	bool stopping;
 
-	struct connection **slots; /* conf->max_sessions */
-	uint32_t *free_slots, nfree;
+	uint32_t *free_slots, nfree, nslots; /* numbers for lookup */
 	uint64_t number;
 
 	/* memory that no connection keeps beyond its turn */
