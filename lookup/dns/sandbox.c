@@ -28,6 +28,12 @@ static const struct confine_call calls[] = {
 	    .mask = UINT32_MAX,
 	    .value = AF_INET6 },
 	{ .nr = SCMP_SYS(setsockopt), .why = "libunbound: new sockets" },
+	{ .nr = SCMP_SYS(bind), .why = "libunbound: random ports of UDP" },
+	{ .nr = SCMP_SYS(connect), .why = "libunbound: TCP" },
+	{ .nr = SCMP_SYS(getsockopt), .why = "libunbound: TCP, SO_ERROR" },
+	{ .nr = SCMP_SYS(sendto), .why = "libunbound: questions" },
+	{ .nr = SCMP_SYS(recvfrom), .why = "libunbound: answers" },
+	{ .nr = SCMP_SYS(writev), .why = "libunbound: questions over TCP" },
 };
 
 /* 53, and what follows the @ in the configuration's name servers. */
