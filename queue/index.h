@@ -69,7 +69,7 @@ struct message {
 	struct place place;		/* its latest MESSAGE */
 	char *sender;
 	uint32_t nrcpts, left;		/* left: not yet final */
-	struct segment *touched;	/* the store's: the last segment with a record of it */
+	uint64_t touched;		/* the store's: the last segment with a record of it */
 	TAILQ_ENTRY(message) in_segment;
 	RB_ENTRY(message) by_id;
 	struct recipient rcpts[];

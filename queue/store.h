@@ -1,8 +1,7 @@
 /*
  * store.h - the log: changes go in, and are told when they are on disk.
  *
- * DESIGN section 4.  One open store; its directory descriptors are opened
- * before confinement.  Nothing here waits for the disk but the two threads of
+ * DESIGN section 4.  Nothing here waits for the disk but the two threads of
  * store_threads (log, large files); all callbacks come from the event loop.
  *
  * Every operation on a file goes through disk.h, the one seam.
@@ -25,7 +24,9 @@ struct store_options {
 };
 
 /*
- * Set-up, with the rights to open the spool: lock, format, key, recovery.
+ * Set-up: lock, format, key, recovery, the first head.  What is made belongs to
+ * queue's own user: so it is called when power is dropped, below Landlock (which
+ * leaves the spool writable) and above seccomp, right before store_threads.
  * Ends the process with a clear message if the spool is locked for longer than
  * STORE_LOCK_SECONDS, of another version, without its key, or not writable.
  */
