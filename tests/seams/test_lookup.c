@@ -277,11 +277,11 @@ START_TEST(routes)
 		{ "x@other.example", 250, ROUTE_MX, "", "other.example", "",
 		    0 },
 		{ "x@[192.0.2.1]", 250, ROUTE_SMTP, "", "192.0.2.1", "", 25 },
-		{ "x@[ipv6:2001:db8::1]", 250, ROUTE_SMTP, "", "2001:db8::1",
+		{ "x@[IPv6:2001:db8::1]", 250, ROUTE_SMTP, "", "2001:db8::1",
 		    "", 25 },
 		{ .to = "nobody@files.example", .code = 550 },
 		{ .to = "wrong@files.example", .code = 451 },
-		{ .to = "\"a/b\"@any.example", .code = 550 },
+		{ .to = "a/b@any.example", .code = 550 },
 	};
 	struct fixture f;
 	unsigned n = 0;
