@@ -47,7 +47,7 @@ struct msg_process {		/* MASTER_PROCESS, to control: one row of status */
 	enum peer kind;
 	uint32_t instance;
 	uint32_t pid;
-	uint32_t restarts;	/* of this kind since the start */
+	uint32_t restarts;	/* in this place since the start */
 	uint32_t age;		/* seconds since its start */
 	struct msg_counters counters;	/* of its last PONG */
 };
