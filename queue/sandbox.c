@@ -19,7 +19,11 @@ static const struct confine_call calls[] = {
 	{ .nr = SCMP_SYS(renameat), .why = "disk.c" },
 	{ .nr = SCMP_SYS(renameat2), .why = "disk.c, where renameat is it" },
 	{ .nr = SCMP_SYS(unlinkat), .why = "disk.c" },
+	{ .nr = SCMP_SYS(getdents64), .why = "old files: history.c" },
+	{ .nr = SCMP_SYS(newfstatat), .why = "their sizes: history.c" },
 	{ .nr = SCMP_SYS(fstatfs), .why = "free space: admission.c" },
+	{ .nr = SCMP_SYS(rseq), .why = "a thread that is not yet running" },
+	{ .nr = SCMP_SYS(set_robust_list), .why = "the same" },
 	{ .nr = SCMP_SYS(memfd_create),
 	    .why = "contents for agents: content.c" },
 };
