@@ -89,7 +89,13 @@ $(O)/tests/tools/%: $(O)/tests/tools/%.o $(COMMON)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 TOOLS	= $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(wildcard tests/tools/*.c))
 
-tests: all $(UNIT) $(TOOLS)
+# tests/seams/test_x.c plays master and the peers of one real program.
+SEAMS	= $(patsubst tests/seams/%.c,$(O)/tests/seams/%,$(wildcard tests/seams/test_*.c))
+$(SEAMS): $(O)/tests/seams/%: $(O)/tests/seams/%.o $(O)/tests/seams/seam.o $(O)/tests/seams/client.o $(COMMON)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(UNITLIBS)
+
+tests: all $(UNIT) $(SEAMS) $(TOOLS)
 
 # Everything a fresh Debian 12 machine lacks, then everything that can fail.
 check: deps includes

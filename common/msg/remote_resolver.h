@@ -6,7 +6,7 @@
  *
  * All of RFC 5321 section 5.1 happens in resolver: MX by preference, hosts of
  * the same preference in random order, implicit MX, null MX (RFC 7505),
- * A and AAAA of every host.
+ * A and AAAA of every host; if we are one of the MX, only the better ones.
  */
 #ifndef MSG_REMOTE_RESOLVER_H
 #define MSG_REMOTE_RESOLVER_H
@@ -34,7 +34,8 @@ struct dns_address {
 	struct ip ip;
 };
 struct msg_dns_answer {
-	struct reply reply;	/* 250: n > 0; else R_NO_SUCH_DOMAIN, R_NULL_MX, R_DNS_TEMPORARY */
+	struct reply reply;	/* 250: n > 0; else R_NO_SUCH_DOMAIN, R_NULL_MX,
+				 * R_MAIL_LOOPS_BACK, R_DNS_TEMPORARY */
 	uint32_t n;
 	struct dns_address a[DNS_ADDRESSES_MAX];
 };

@@ -29,9 +29,9 @@ static const struct confine_call calls[] = {
 	    .value = AF_INET6 },
 	{ .nr = SCMP_SYS(setsockopt), .why = "libunbound: new sockets" },
 	{ .nr = SCMP_SYS(bind), .why = "libunbound: random ports of UDP" },
-	{ .nr = SCMP_SYS(connect), .why = "libunbound: TCP" },
+	{ .nr = SCMP_SYS(connect), .why = "libunbound: UDP and TCP" },
 	{ .nr = SCMP_SYS(getsockopt), .why = "libunbound: TCP, SO_ERROR" },
-	{ .nr = SCMP_SYS(sendto), .why = "libunbound: questions" },
+	{ .nr = SCMP_SYS(sendto), .why = "libunbound: questions over UDP" },
 	{ .nr = SCMP_SYS(recvfrom), .why = "libunbound: answers" },
 	{ .nr = SCMP_SYS(writev), .why = "libunbound: questions over TCP" },
 };

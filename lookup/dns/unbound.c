@@ -28,8 +28,8 @@ static const struct option {
 	 * say: libunbound's own empty zones are none of our business. */
 	{ "unblock-lan-zones:", "yes" },
 	{ "insecure-lan-zones:", "yes" },
-	{ "local-zone:", "test. nodefault" },
-	{ "local-zone:", "home.arpa. nodefault" },
+	{ "local-zone:", "test. typetransparent" },
+	{ "local-zone:", "home.arpa. typetransparent" },
 	/* A name in /etc/hosts has an address; its MX is asked of DNS as ever.
 	 */
 	{ "local-zone:", ". typetransparent" },
