@@ -107,7 +107,7 @@ print_event(struct trace *t, const struct history_event *e)
 		return;
 	}
 	print_time(e->time / 1000000);
-	printf(".%03d ", (int)(e->time / 1000 % 1000));
+	putchar(' ');
 	print_id(e->id);
 	if (e->kind == HISTORY_ACCEPTED)
 		print_accepted(e);

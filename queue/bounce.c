@@ -165,17 +165,17 @@ status_of(struct writer *w, const struct bounce *b, const struct bounce_rcpt *r)
 	snprintf(code, sizeof code, "%u.%u.%u",
 	    final->esc.class != 0 ? final->esc.class : 5U, final->esc.subject,
 	    final->esc.detail);
-	text(w, "\r\nFinal-Recipient: rfc822;");
+	text(w, "\r\nFinal-Recipient: rfc822; ");
 	clean(w, r->address);
 	text(w, "\r\nAction: failed\r\nStatus: ");
 	text(w, code);
 	if (r->host.n > 0) {
 		struct span host = r->host;
 
-		text(w, "\r\nRemote-MTA: dns;");
+		text(w, "\r\nRemote-MTA: dns; ");
 		clean(w, span_cut(&host, ' '));
 	}
-	text(w, "\r\nDiagnostic-Code: smtp;");
+	text(w, "\r\nDiagnostic-Code: smtp; ");
 	reply(w, &r->reply);
 	date(w, "\r\nLast-Attempt-Date: ", r->time, b->zone);
 }
@@ -183,7 +183,7 @@ status_of(struct writer *w, const struct bounce *b, const struct bounce_rcpt *r)
 static void
 status(struct writer *w, const struct bounce *b)
 {
-	text(w, "Reporting-MTA: dns;");
+	text(w, "Reporting-MTA: dns; ");
 	text(w, b->hostname);
 	date(w, "\r\nArrival-Date: ", accepted(b), b->zone);
 	for (uint32_t i = 0; i < b->n; i++)

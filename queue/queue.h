@@ -79,8 +79,10 @@ uint64_t queue_now_us(void);
 int queue_zone(int64_t time);	/* minutes east of UTC */
 int64_t queue_accepted(const struct message *);	/* seconds */
 
-/* ---- main.c -------------------------------------------------------------------- */
+/* ---- queue.c -------------------------------------------------------------------- */
 
+/* Plans what the store has, and from now on what it will have. */
+void queue_plan(struct queue *);
 /* It is final or freed: nobody waits for its route any more. */
 void queue_unschedule(struct queue *, struct recipient *);
 /* On the way down: the store is closed when no delivery is under way. */

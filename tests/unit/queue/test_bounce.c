@@ -140,11 +140,11 @@ START_TEST(it_tells_what_failed)
 		"\r\n  <b@b.example>\r\n    mx.b.example [192.0.2.1] said:\r\n"
 		"    550 5.1.1 No such user here\r\n",
 		"\r\nContent-Type: message/delivery-status\r\n\r\n"
-		"Reporting-MTA: dns;mx.example\r\n"
+		"Reporting-MTA: dns; mx.example\r\n"
 		"Arrival-Date: Mon, 23 Nov 2026 16:10:32 +0100\r\n\r\n"
-		"Final-Recipient: rfc822;b@b.example\r\nAction: failed\r\n"
-		"Status: 5.1.1\r\nRemote-MTA: dns;mx.b.example\r\n"
-		"Diagnostic-Code: smtp;550 5.1.1 No such user here\r\n"
+		"Final-Recipient: rfc822; b@b.example\r\nAction: failed\r\n"
+		"Status: 5.1.1\r\nRemote-MTA: dns; mx.b.example\r\n"
+		"Diagnostic-Code: smtp; 550 5.1.1 No such user here\r\n"
 		"Last-Attempt-Date: Mon, 23 Nov 2026 16:10:33 +0100\r\n\r\n",
 		"\r\nContent-Type: text/rfc822-headers\r\n\r\n"
 		"Received: from client.example ",
@@ -191,10 +191,10 @@ START_TEST(it_tells_of_several_and_of_time_that_is_over)
 	check_parts(text);
 	must_have(text, "It was tried for as long as");
 	must_have(text,
-	    "\r\nFinal-Recipient: rfc822;b@b.example\r\nAction: failed\r\n"
-	    "Status: 5.4.7\r\nDiagnostic-Code: smtp;451 4.4.1 No host "
+	    "\r\nFinal-Recipient: rfc822; b@b.example\r\nAction: failed\r\n"
+	    "Status: 5.4.7\r\nDiagnostic-Code: smtp; 451 4.4.1 No host "
 	    "answered: b.example\r\n");
-	must_have(text, "\r\n\r\nFinal-Recipient: rfc822;c@b.example\r\n");
+	must_have(text, "\r\n\r\nFinal-Recipient: rfc822; c@b.example\r\n");
 	ck_assert_ptr_null(strstr(text, "Remote-MTA"));
 	ck_assert_ptr_null(strstr(text, " said:"));
 	free(text);
