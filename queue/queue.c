@@ -1,0 +1,130 @@
+/*
+ * queue.c - from the store to the scheduler: what is there, what changed; and
+ * the end, when nothing more is to be recorded.
+ */
+#include "common/bytes/log.h"
+#include "queue/queue.h"
+
+/* --- what the store tells ----------------------------------------------------
+ */
+
+void
+queue_unschedule(struct queue *q, struct recipient *r)
+{
+	if (r->phase == PHASE_ROUTING)
+		pending_forget(q->asked, r);
+	schedule_remove(q->schedule, r);
+}
+
+/* A message whose content was lost stays for an administrator to see. */
+static void
+plan(struct queue *q, struct message *m)
+{
+	for (uint32_t i = 0; i < m->nrcpts; i++)
+		if (m->rcpts[i].state == RCPT_WAITING &&
+		    (m->flags & MESSAGE_DAMAGED) == 0)
+			schedule_add(
+			    q->schedule, &m->rcpts[i], m->rcpts[i].next);
+}
+
+static void
+on_added(void *arg, struct message *m)
+{
+	plan(arg, m);
+	queue_pump(arg);
+}
+
+static void
+on_changed(void *arg, struct message *m, uint32_t index)
+{
+	struct queue *q = arg;
+	struct recipient *r = &m->rcpts[index];
+
+	if (r->state != RCPT_WAITING)
+		queue_unschedule(q, r);
+	else if (r->phase == PHASE_RECORDING) {
+		schedule_add(q->schedule, r, r->next);
+		if (r->doomed)
+			outcome_delete(q, r, "");
+	}
+	queue_pump(q);
+}
+
+static void
+on_gone(void *arg, struct message *m)
+{
+	for (uint32_t i = 0; i < m->nrcpts; i++)
+		queue_unschedule(arg, &m->rcpts[i]);
+}
+
+static void
+on_ready(void *arg)
+{
+	smtpd_throttle(arg);
+}
+
+/* --- the end -----------------------------------------------------------------
+ */
+
+static void
+on_store_closed(void *arg)
+{
+	struct queue *q = arg;
+
+	process_exit(q->process);
+}
+
+static void
+close_store(struct queue *q)
+{
+	if (q->closing)
+		return;
+	q->closing = true;
+	store_close(q->store, on_store_closed, q);
+}
+
+static void
+on_limit(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	close_store(arg);
+}
+
+void
+queue_close_if_idle(struct queue *q)
+{
+	for (size_t i = 0; i < ROUTE_AGENT_END; i++)
+		if (schedule_delivery_of(q->schedule, i) != NULL)
+			return;
+	if (q->outcomes == 0)
+		close_store(q);
+}
+
+/* --- the beginning ------------------------------------------------------------
+ */
+
+/* What was there before: any of it may have been under way, and done, when the
+ * queue before this one ended. */
+void
+queue_plan(struct queue *q)
+{
+	const struct index_hooks hooks = { .added = on_added,
+		.changed = on_changed,
+		.gone = on_gone,
+		.arg = q };
+	struct index *ix = store_index(q->store);
+
+	for (struct message *m = index_first(ix); m != NULL;
+	     m = index_after(ix, m->id)) {
+		for (uint32_t i = 0; i < m->nrcpts; i++)
+			m->rcpts[i].maybe = true;
+		plan(q, m);
+	}
+	index_hooks(ix, &hooks);
+	store_on_ready(q->store, on_ready, q);
+	store_on_admission(q->store, smtpd_tell, q);
+	q->limit = evtimer_new(q->base, on_limit, q);
+	if (q->limit == NULL)
+		fatalx("queue", "no events");
+}
