@@ -11,7 +11,7 @@
 static bool
 path_ok(struct span path)
 {
-	if (path.n == 0)
+	if (path.n == 0 || path.p[path.n - 1] == '/')
 		return false;
 	for (size_t i = 0; i < path.n; i++)
 		if ((unsigned char)path.p[i] < ' ' || path.p[i] == 127)
