@@ -125,26 +125,14 @@ delivery_complete(const struct delivery *v)
 	return v->ndone == v->d.nrcpts;
 }
 
-ssize_t
-delivery_read(const struct delivery *v, char *p, size_t n, uint64_t at)
+/* A piece of the content; fewer octets than there should be is an error. */
+static ssize_t
+read_content(const struct delivery *v, char *p, size_t n, uint64_t at)
 {
-	const struct msg_deliver *d = &v->d;
-	uint64_t left;
 	ssize_t got;
 
-	if (at < d->prefix.n) {
-		left = d->prefix.n - at;
-		n = n < left ? n : (size_t)left;
-		memcpy(p, d->prefix.p + at, n);
-		return (ssize_t)n;
-	}
-	at -= d->prefix.n;
-	left = at < d->size ? d->size - at : 0;
-	n = n < left ? n : (size_t)left;
-	if (n == 0)
-		return 0;
-	if (d->inlined) {
-		memcpy(p, d->content.p + at, n);
+	if (v->d.inlined) {
+		memcpy(p, v->d.content.p + at, n);
 		return (ssize_t)n;
 	}
 	do
@@ -153,4 +141,27 @@ delivery_read(const struct delivery *v, char *p, size_t n, uint64_t at)
 	if (got == 0)
 		errno = EIO;
 	return got > 0 ? got : -1;
+}
+
+ssize_t
+delivery_read(const struct delivery *v, char *p, size_t n, uint64_t at)
+{
+	const struct msg_deliver *d = &v->d;
+	size_t head = 0;
+	uint64_t left;
+	ssize_t got;
+
+	if (at < d->prefix.n) {
+		left = d->prefix.n - at;
+		head = n < left ? n : (size_t)left;
+		memcpy(p, d->prefix.p + at, head);
+	}
+	at += head;
+	left = d->prefix.n + d->size - at;
+	n -= head;
+	n = n < left ? n : (size_t)left;
+	if (n == 0)
+		return (ssize_t)head;
+	got = read_content(v, p + head, n, at - d->prefix.n);
+	return got == -1 ? -1 : (ssize_t)head + got;
 }

@@ -60,8 +60,9 @@ void delivery_result_rest(
 /* Every recipient has its result. */
 bool delivery_complete(const struct delivery *);
 
-/* Up to n octets of prefix and content from `at`; 0 at their end, -1 with errno
- * (EIO: the content is shorter than it should be). */
+/* Up to n octets of prefix and content from `at`, which is not behind their
+ * end; 0 at the end, -1 with errno (EIO: the content is shorter than it should
+ * be). */
 ssize_t delivery_read(const struct delivery *, char *p, size_t n, uint64_t at);
 
 #endif
