@@ -523,6 +523,37 @@ START_TEST(a_directory_that_hangs_holds_up_nobody_else)
 }
 END_TEST
 
+START_TEST(who_asked_may_be_gone_before_the_answer)
+{
+	struct fixture f;
+	pid_t helper;
+
+	set_up(&f, true);
+	helper = helper_of(&f);
+	ck_assert_int_eq(kill(helper, SIGSTOP), 0);
+	ck_assert_uint_eq(
+	    connect_client(&f, f.smtpd, 1, "192.0.2.1", NULL), 220);
+	for (int i = 0; i < 50; i++) {
+		const struct msg_route r = { SPAN("some.one@system.example") };
+
+		send_rcpt(&f, 1, "some.one@system.example");
+		msg_route_put(seam_body(), &r);
+		seam_send(f.queue, ROUTE_ASK, ++f.id, -1);
+	}
+	ck_assert_uint_eq(ask_route(&f, "x@any.example"), 250);
+	close(f.smtpd);
+	close(f.queue);
+	f.smtpd = seam_connect(&f.seam, PEER_SMTPD, 2);
+	f.queue = seam_connect(&f.seam, PEER_QUEUE, 2);
+	ck_assert_uint_eq(
+	    connect_client(&f, f.smtpd, 1, "192.0.2.1", NULL), 220);
+	ck_assert_int_eq(kill(helper, SIGCONT), 0);
+	ck_assert_uint_eq(rcpt(&f, 1, "some.one@system.example"), 550);
+	ck_assert_uint_eq(ask_route(&f, "some.one@system.example"), 550);
+	tear_down(&f);
+}
+END_TEST
+
 START_TEST(the_helper_ends_with_lookup)
 {
 	struct fixture f;
@@ -559,6 +590,7 @@ main(void)
 	tcase_add_test(t, a_users_file_is_read_again);
 	tcase_add_test(t, system_users);
 	tcase_add_test(t, a_directory_that_hangs_holds_up_nobody_else);
+	tcase_add_test(t, who_asked_may_be_gone_before_the_answer);
 	tcase_add_test(t, the_helper_ends_with_lookup);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
