@@ -123,8 +123,8 @@ directories_make(const struct conf *c, const struct directory_owner *o)
 	const struct directory spool_dirs[] = {
 		{ "log", s, o->queue, o->queue_group, 0700 },
 		{ "content", s, o->queue, o->queue_group, 0700 },
-		/* control reads it */
-		{ "history", s, o->queue, o->control_group, 0750 },
+		/* control reads it: the files get the group of the directory */
+		{ "history", s, o->queue, o->control_group, 02750 },
 	};
 	const struct directory runtime = { r, NULL, o->root, o->root_group,
 		0755 };

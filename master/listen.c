@@ -100,23 +100,44 @@ place(struct master *m, int fd)
 	    text, port);
 }
 
+/*
+ * The processes of a master that was killed end by themselves, but not at once;
+ * until then they hold its addresses and its spool.  Queue waits as long for the
+ * lock (STORE_LOCK_SECONDS).  True: it was worth another try.
+ */
+static bool
+wait_for_old(struct master *m)
+{
+	const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+
+	if (m->patience == 0)
+		m->patience = master_now() + OLD_SECONDS;
+	if (master_now() >= m->patience)
+		return false;
+	nanosleep(&pause, NULL);
+	return true;
+}
+
 static int
-open_one(const struct conf_listen *l)
+open_one(struct master *m, const struct conf_listen *l)
 {
 	struct sockaddr_storage ss;
 	socklen_t n = ip_to_sockaddr(&ss, &l->ip, l->port);
 	const int on = 1;
-	int fd =
-	    socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc, fd;
 
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
 	    /* [::] is not 0.0.0.0 too: each has its own statement */
 	    (ss.ss_family == AF_INET6 &&
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) ==
-		    -1) ||
-	    bind(fd, (struct sockaddr *)&ss, n) == -1 ||
-	    listen(fd, LISTEN_BACKLOG) == -1)
+		    -1))
+		err(1, "cannot listen on %s", l->title);
+	do
+		rc = bind(fd, (struct sockaddr *)&ss, n);
+	while (rc == -1 && errno == EADDRINUSE && wait_for_old(m));
+	if (rc == -1 || listen(fd, LISTEN_BACKLOG) == -1)
 		err(1, "cannot listen on %s", l->title);
 	return fd;
 }
@@ -130,7 +151,7 @@ listen_open(struct master *m, const int *inherited, size_t n)
 		place(m, inherited[i]);
 	for (size_t i = 0; i < m->conf.nlistens; i++)
 		if (m->listeners[i] == -1)
-			m->listeners[i] = open_one(&m->conf.listens[i]);
+			m->listeners[i] = open_one(m, &m->conf.listens[i]);
 }
 
 void
@@ -166,21 +187,33 @@ control_address(const struct master *m)
 	return sun;
 }
 
-/* True: there was one, and nobody listens on it any more. */
-static bool
-is_stale(const struct sockaddr_un *sun)
+/* 0 if somebody listens there, else why not. */
+static int
+try_connect(const struct sockaddr_un *sun)
 {
 	int fd =
 	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int rc, saved;
-	struct stat st;
+	int why = 0;
 
 	if (fd == -1)
 		err(1, "socket");
-	rc = connect(fd, (const struct sockaddr *)sun, sizeof *sun);
-	saved = errno;
+	if (connect(fd, (const struct sockaddr *)sun, sizeof *sun) == -1)
+		why = errno;
 	close(fd);
-	if (rc == 0 || saved == EAGAIN)
+	return why == EAGAIN ? 0 : why;
+}
+
+/* True: there was one, and nobody listens on it any more. */
+static bool
+is_stale(struct master *m, const struct sockaddr_un *sun)
+{
+	struct stat st;
+	int saved;
+
+	do
+		saved = try_connect(sun);
+	while (saved == 0 && wait_for_old(m));
+	if (saved == 0)
 		errx(1, "already running: %s answers", sun->sun_path);
 	if (saved == ENOENT)
 		return false;
@@ -197,7 +230,7 @@ control_open(struct master *m)
 	struct sockaddr_un sun = control_address(m);
 	mode_t mask = umask(0177); /* 0600: for root, or who runs us */
 
-	if (is_stale(&sun) && unlink(sun.sun_path) == -1)
+	if (is_stale(m, &sun) && unlink(sun.sun_path) == -1)
 		err(1, "%s", sun.sun_path);
 	m->control =
 	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

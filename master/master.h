@@ -20,6 +20,7 @@
 #define STOP_LAST	9  /* queue, lookup and resolver are gone, from SIGTERM on;
 			    * between STOP_FINISH and STOP_SECONDS of process.h */
 #define DELAY_MAX	30 /* of a restart */
+#define OLD_SECONDS	10 /* that a start waits for the end of an old service */
 #define STEADY_SECONDS	60 /* who lived as long starts without delay again */
 #define COMPLAINTS_MAX	3  /* a minute; who has more of them is at fault itself */
 #define LOG_PIPE_SIZE	(1024 * 1024)
@@ -73,6 +74,7 @@ struct master {
 	struct event *start_limit, *stop_limit;
 	uint64_t descriptors;	/* that a process may have open */
 	int64_t started;
+	int64_t patience;	/* until when an old service may still hold something */
 	int status;		/* for exit */
 };
 

@@ -2,6 +2,7 @@
  * main.c - the process queue: takes messages, keeps them, has them delivered.
  */
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <unistd.h>
 
@@ -40,6 +41,8 @@ prepare(struct process *p)
 	LIST_INIT(&state.smtpds);
 	TAILQ_INIT(&state.unrecorded);
 	raise_descriptors();
+	/* The history is readable for the group of its directory (control). */
+	umask(027);
 }
 
 static uint32_t

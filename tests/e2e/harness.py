@@ -86,7 +86,8 @@ def passwd_files():
     for name in ("passwd", "group", "shadow", "gshadow"):
         shutil.copy(f"/etc/{name}", where / "etc" / name)
     subprocess.run(["systemd-sysusers", f"--root={where}",
-                    str(ROOT / "etc/sysusers.d/sallyport.conf")], check=True)
+                    str(ROOT / "etc/sysusers.d/sallyport.conf")], check=True,
+                   capture_output=True)
     homes = directory("home")
     with open(where / "etc/passwd", "a") as passwd, open(where / "etc/group", "a") as group:
         for name, uid in PEOPLE.items():

@@ -84,7 +84,7 @@ all_made(void)
 	is_dir(conf.spool, "", o->queue, o->queue_group, 0711);
 	is_dir(conf.spool, "/log", o->queue, o->queue_group, 0700);
 	is_dir(conf.spool, "/content", o->queue, o->queue_group, 0700);
-	is_dir(conf.spool, "/history", o->queue, o->control_group, 0750);
+	is_dir(conf.spool, "/history", o->queue, o->control_group, 02750);
 	is_dir(conf.runtime, "", o->root, o->root_group, 0755);
 	is_dir(conf.runtime, "/empty", o->root, o->root_group, 0555);
 }

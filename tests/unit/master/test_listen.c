@@ -3,6 +3,7 @@
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <check.h>
 #include <stdio.h>
@@ -125,9 +126,29 @@ START_TEST(a_port_in_use_is_refused)
 {
 	uint16_t port;
 
+	m.patience = 1; /* an old service has had its time */
 	(void)other_socket(&port);
 	want("127.0.0.1", port);
 	listen_open(&m, NULL, 0);
+}
+END_TEST
+
+START_TEST(the_port_of_a_service_that_is_ending_is_waited_for)
+{
+	uint16_t port;
+	int fd = other_socket(&port);
+	pid_t pid = fork();
+
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		usleep(300 * 1000);
+		_exit(0);
+	}
+	close(fd);
+	want("127.0.0.1", port);
+	listen_open(&m, NULL, 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_int_ge(m.listeners[0], 0);
 }
 END_TEST
 
@@ -163,6 +184,7 @@ START_TEST(a_socket_that_is_answered_on_is_left_alone)
 
 	make_runtime(path);
 	control_open(&m);
+	m.patience = 1;
 	control_open(&m);
 }
 END_TEST
@@ -196,6 +218,8 @@ main(void)
 	tcase_add_exit_test(
 	    t, an_inherited_socket_without_a_listen_is_refused, 1);
 	tcase_add_exit_test(t, a_port_in_use_is_refused, 1);
+	tcase_add_test(
+	    t, the_port_of_a_service_that_is_ending_is_waited_for);
 	tcase_add_test(t, a_socket_nobody_answers_on_is_replaced);
 	tcase_add_exit_test(t, a_socket_that_is_answered_on_is_left_alone, 1);
 	tcase_add_exit_test(t, a_file_in_its_place_is_left_alone, 1);
