@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "common/bytes/log.h"
+#include "common/run/sanitized.h"
 #include "deliver/local/place.h"
 #include "deliver/local/sandbox.h"
 
@@ -77,6 +78,10 @@ static const struct confine_call calls[] = {
 	    .arg = 0,
 	    .mask = UINT32_MAX,
 	    .value = PR_SET_NO_NEW_PRIVS },
+#if SANITIZED
+	{ .nr = SCMP_SYS(access), .why = "sanitizer: confine_landlock" },
+	{ .nr = SCMP_SYS(faccessat), .why = "sanitizer: the same (arm64)" },
+#endif
 };
 
 /* Never a place for mail, whoever it belongs to. */
