@@ -276,5 +276,7 @@ dispatch_begin(struct queue *q)
 	q->pump = evtimer_new(q->base, dispatch, q);
 	if (q->pump == NULL)
 		fatalx("dispatch", "no event");
-	q->first_attempt = q->last_attempt = id_next(0, queue_now_us());
+	/* Above all that a queue before this one can have given out. */
+	q->first_attempt = q->last_attempt =
+	    id_next(index_highest(store_index(q->store)), queue_now_us());
 }

@@ -161,6 +161,17 @@ all_answered(const struct delivery *h)
 	return true;
 }
 
+/* The agent was told to stop before it got to it. */
+static bool
+is_cut_short(const struct reply *r)
+{
+	const struct reply_row *stopping = reply_row(R_STOPPING);
+
+	return r->source == BY_US && r->code == stopping->code &&
+	    r->esc.subject == stopping->esc.subject &&
+	    r->esc.detail == stopping->esc.detail;
+}
+
 /* A hand-out that is not known does not matter: the agent may forget it. */
 static int
 unknown(struct agent *a, const struct msg_result *result)
@@ -201,6 +212,7 @@ on_result(void *arg, struct ipc_msg *m)
 	if (n > 0)
 		outcome_record(q,
 		    &(struct result){ .handout = result.handout,
+			.soon = is_cut_short(&result.reply),
 			.reply = result.reply,
 			.host = result.host,
 			.n = n,
@@ -226,7 +238,7 @@ lose(struct queue *q, struct delivery *h)
 {
 	uint32_t rcpts[DELIVER_RCPTS_MAX], n = 0;
 	struct result result = { .handout = { h->handout.message, 0 },
-		.died = true,
+		.soon = true,
 		.host = "",
 		.rcpts = rcpts };
 

@@ -14,14 +14,16 @@
 #include "queue/bounce.h"
 #include "queue/queue.h"
 
-/* Seconds before what a dead agent had is tried again, doubled each time. */
-#define DIED_FIRST 5
+/* Seconds before what was cut short is tried again, doubled each time. */
+#define SOON_FIRST 5
+/* Seconds before a change that could not be written is made again. */
+#define RECORD_AGAIN 1
 
 struct outcome {
 	TAILQ_ENTRY(outcome) link;
 	struct queue *queue;
 	struct handout handout;
-	bool died, deleted, told;
+	bool soon, deleted, told;
 	int64_t time;
 	struct reply reply;
 	char host[CONF_HOST_MAX + 1];
@@ -50,8 +52,8 @@ decide(const struct outcome *o, const struct message *m,
 	}
 	if (row->attempts < UINT16_MAX)
 		row->attempts++;
-	if (o->died)
-		limits.retry_first = DIED_FIRST;
+	if (o->soon)
+		limits.retry_first = SOON_FIRST;
 	row->state = schedule_verdict(&limits, &o->reply, queue_accepted(m),
 	    row->attempts, o->time, arc4random(), &row->next);
 	if (row->state == RCPT_FAILED && reply_class(&o->reply) == 4) {
@@ -212,6 +214,7 @@ static void
 postpone(struct outcome *o)
 {
 	TAILQ_INSERT_TAIL(&o->queue->unrecorded, o, link);
+	o->queue->record_again = queue_now() + RECORD_AGAIN;
 	queue_pump(o->queue);
 }
 
@@ -306,7 +309,7 @@ outcome_record(struct queue *q, const struct result *result)
 	}
 	o->queue = q;
 	o->handout = result->handout;
-	o->died = result->died;
+	o->soon = result->soon;
 	o->deleted = result->deleted;
 	o->time = queue_now();
 	o->reply = result->reply;
@@ -345,7 +348,7 @@ outcome_retry(struct queue *q)
 	struct outcome_list again = TAILQ_HEAD_INITIALIZER(again);
 	struct outcome *o;
 
-	if (!store_writable(q->store))
+	if (!store_writable(q->store) || queue_now() < q->record_again)
 		return;
 	TAILQ_CONCAT(&again, &q->unrecorded, link);
 	while ((o = TAILQ_FIRST(&again)) != NULL) {

@@ -23,8 +23,9 @@ plan(struct queue *q, struct message *m)
 	for (uint32_t i = 0; i < m->nrcpts; i++)
 		if (m->rcpts[i].state == RCPT_WAITING &&
 		    (m->flags & MESSAGE_DAMAGED) == 0)
-			schedule_add(
-			    q->schedule, &m->rcpts[i], m->rcpts[i].next);
+			schedule_add(q->schedule, &m->rcpts[i],
+			    m->rcpts[i].next != 0 ? m->rcpts[i].next
+						  : queue_accepted(m));
 }
 
 static void

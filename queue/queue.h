@@ -63,6 +63,7 @@ struct queue {
 	struct event *pump;		/* something may have become due */
 	struct event *limit;		/* of the stop */
 	struct outcome_list unrecorded;	/* results whose commit failed */
+	int64_t record_again;		/* not before */
 	uint32_t outcomes;		/* results on their way to the disk */
 	uint64_t first_attempt;		/* hand-outs below it are not ours */
 	uint64_t last_attempt;
@@ -147,7 +148,7 @@ void agent_forget(struct queue *, struct delivery *);
 
 struct result {
 	struct handout handout;	/* attempt 0: there was none */
-	bool died;		/* the agent did: try again soon */
+	bool soon;		/* it was cut short: try again soon */
 	bool deleted;		/* by an administrator */
 	struct reply reply;
 	const char *host;

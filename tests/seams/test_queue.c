@@ -504,9 +504,9 @@ START_TEST(a_failed_recipient_is_a_bounce)
 	ck_assert_uint_eq(delivery.sender.n, 0);
 	ck_assert_uint_eq(delivery.prefix.n, 0);
 	content_has("To: <alice@example>\r\n");
-	content_has("Final-Recipient: rfc822;bob@b.example\r\n");
-	content_has("Diagnostic-Code: smtp;550 5.1.1 what the host said\r\n");
-	content_has("Remote-MTA: dns;mx.b.example\r\n");
+	content_has("Final-Recipient: rfc822; bob@b.example\r\n");
+	content_has("Diagnostic-Code: smtp; 550 5.1.1 what the host said\r\n");
+	content_has("Remote-MTA: dns; mx.b.example\r\n");
 	content_has("\r\nSubject: hello\r\n");
 	content_has("\r\nReceived: from client.example ");
 	ck_assert_ptr_null(
@@ -550,7 +550,7 @@ START_TEST(what_expires_is_a_bounce)
 	to_mailbox("alice@example", "alice");
 	delivered_to(local, 0, "alice@example");
 	content_has("Status: 5.4.7\r\n");
-	content_has("Diagnostic-Code: smtp;451 4.1.1 what the host said\r\n");
+	content_has("Diagnostic-Code: smtp; 451 4.1.1 what the host said\r\n");
 	result(local, 250, SCOPE_RECIPIENT);
 	counted(0);
 	stop();
@@ -840,6 +840,29 @@ START_TEST(an_agent_that_dies_leaves_a_maybe)
 }
 END_TEST
 
+START_TEST(what_a_stop_cut_short_is_tried_soon)
+{
+	struct msg_result r = { .nrcpts = 1, .last = true };
+
+	conf.retry_first = conf.retry_max = 600;
+	begin();
+	submit_one("a@example", "bob@example.org", "x\r\n");
+	to_mailbox("bob@example.org", "bob");
+	delivered_to(local, 0, "bob@example.org");
+	r.handout = delivery.handout;
+	reply_make(&r.reply, R_STOPPING, NULL);
+	msg_result_put(seam_body(), &r);
+	seam_send(local, AGENT_RESULT, 0, -1);
+	recorded(local, &r.handout);
+	silence(lookup);
+	to_mailbox("bob@example.org", "bob");
+	delivered_to(local, 0, "bob@example.org");
+	result(local, 250, SCOPE_RECIPIENT);
+	counted(0);
+	stop();
+}
+END_TEST
+
 START_TEST(lookup_may_die)
 {
 	begin();
@@ -972,6 +995,41 @@ START_TEST(a_host_that_fails_holds_back_the_others)
 	to_host(to[0], "b.example");
 	to_host(to[1], "b.example");
 	both(ids[0], to[0], ids[1], to[1]);
+	counted(0);
+	stop();
+}
+END_TEST
+
+/* Those that wait for a dead host are not forgotten. */
+START_TEST(what_waits_behind_a_dead_host_expires)
+{
+	static const char *const to[] = { "a@b.example", "b@b.example",
+		"c@b.example" };
+	uint64_t ids[3];
+
+	conf.expire = 3;
+	conf.retry_first = 4;
+	conf.host_concurrency = 1;
+	begin();
+	for (int i = 0; i < 3; i++) {
+		ids[i] = submit_one("s@example", to[i], "x\r\n");
+		to_host(to[i], "b.example");
+	}
+	delivered_to(remote, ids[0], to[0]);
+	result(remote, 451, SCOPE_HOST);
+	silence(remote);
+	/* The first is due again, and waits as well. */
+	to_host(to[0], "b.example");
+	silence(remote);
+	/* When the host has another chance the time of all is over. */
+	for (int i = 0; i < 3; i++) {
+		to_mailbox("s@example", "s");
+		delivered_to(local, 0, "s@example");
+		content_has("Status: 5.4.7\r\n");
+		content_has("Diagnostic-Code: smtp; 451 4.1.1 what the host");
+		result(local, 250, SCOPE_RECIPIENT);
+	}
+	silence(remote);
 	counted(0);
 	stop();
 }
@@ -1175,10 +1233,12 @@ main(void)
 	tcase_add_test(t, an_accepted_message_outlives_queue);
 	tcase_add_test(t, what_is_under_way_is_not_handed_out_again);
 	tcase_add_test(t, an_agent_that_dies_leaves_a_maybe);
+	tcase_add_test(t, what_a_stop_cut_short_is_tried_soon);
 	tcase_add_test(t, lookup_may_die);
 	tcase_add_test(t, an_agent_answers_only_for_what_it_has);
 	tcase_add_test(t, a_delivery_may_end_while_queue_stops);
 	tcase_add_test(t, a_host_that_fails_holds_back_the_others);
+	tcase_add_test(t, what_waits_behind_a_dead_host_expires);
 	tcase_add_test(t, an_administrator_looks_and_deletes);
 	tcase_add_test(t, pages_go_on_where_the_last_ended);
 	tcase_add_test(t, many_messages);
