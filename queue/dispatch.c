@@ -191,23 +191,40 @@ hand_out(struct queue *q, struct agent *a)
 		 * is told from the loop. */
 		if (deliver(q, a, h, &route) == 0)
 			continue;
-		if (errno == EPIPE)
-			break;
-		undelivered(q, h, errno);
+		if (errno != EPIPE) {
+			undelivered(q, h, errno);
+			queue_pump(q);
+		}
+		break;
 	}
 }
 
 /* --- the loop ----------------------------------------------------------------
  */
 
+static bool
+may_ask(const struct queue *q)
+{
+	return lookup_ready(q) && store_writable(q->store) &&
+	    !store_busy(q->store) && !q->process->stopping;
+}
+
 static void
 ask(struct queue *q)
 {
 	struct recipient *r;
 
-	while (lookup_ready(q) &&
-	    (r = schedule_ask(q->schedule, queue_now())) != NULL)
+	/* Some are given up instead, so that the window alone is no bound. */
+	for (size_t n = 0; may_ask(q); n++) {
+		if (n == QUEUE_LOOKUP_WINDOW) {
+			queue_pump(q);
+			return;
+		}
+		r = schedule_ask(q->schedule, queue_now());
+		if (r == NULL)
+			return;
 		lookup_ask(q, r);
+	}
 }
 
 /* Something waits for an agent that does not read. */
@@ -229,8 +246,7 @@ sleep_until_due(struct queue *q)
 	int64_t wait = (int64_t)SLEEP_MAX * 1000000;
 	struct timeval tv;
 
-	if (lookup_ready(q) && store_writable(q->store) &&
-	    !q->process->stopping)
+	if (may_ask(q))
 		next = schedule_next(q->schedule);
 	if (next < INT64_MAX / 1000000 && next * 1000000 - now < wait)
 		wait = next * 1000000 - now;

@@ -357,7 +357,7 @@ on_closed(void *arg, bool bad)
 
 	q->control = NULL;
 	if (bad)
-		process_complain(q->process, PEER_CONTROL, 0);
+		process_complain(q->process, PEER_CONTROL, q->control_instance);
 }
 
 static const struct channel_ops ops = {
@@ -369,7 +369,7 @@ static const struct channel_ops ops = {
 void
 control_peer(struct queue *q, uint32_t instance, int fd)
 {
-	(void)instance;
+	q->control_instance = instance;
 	channel_free(q->control);
 	q->control = channel_new(q->base, fd, PEER_CONTROL, &ops, q);
 	if (q->control == NULL)

@@ -65,7 +65,7 @@ on_closed(void *arg, bool bad)
 
 	q->lookup = NULL;
 	if (bad)
-		process_complain(q->process, PEER_LOOKUP, 0);
+		process_complain(q->process, PEER_LOOKUP, q->lookup_instance);
 	pending_fail_all(q->asked);
 }
 
@@ -87,11 +87,11 @@ lookup_begin(struct queue *q)
 void
 lookup_peer(struct queue *q, uint32_t instance, int fd)
 {
-	(void)instance;
 	if (q->lookup != NULL) {
 		channel_free(q->lookup);
 		pending_fail_all(q->asked);
 	}
+	q->lookup_instance = instance;
 	q->lookup = channel_new(q->base, fd, PEER_LOOKUP, &ops, q);
 	if (q->lookup == NULL)
 		log_warn("peer_failed", log_str("peer", peer_name(PEER_LOOKUP)),

@@ -62,6 +62,7 @@ static void
 on_ready(void *arg)
 {
 	smtpd_throttle(arg);
+	queue_pump(arg);
 }
 
 /* --- the end -----------------------------------------------------------------

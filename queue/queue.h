@@ -58,6 +58,7 @@ struct queue {
 	struct smtpd_list smtpds;
 	struct agent agents[ROUTE_AGENT_END];
 	struct channel *lookup;		/* NULL: not there */
+	uint32_t lookup_instance, control_instance;
 	struct pending *asked;		/* recipients whose route is asked for */
 	struct channel *control;	/* NULL: not there */
 	struct event *pump;		/* something may have become due */

@@ -9,6 +9,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1159,6 +1160,34 @@ END_TEST
 
 #define MANY 2000
 
+/* More than a batch holds: queue reads no faster than it can write. */
+START_TEST(large_messages_wait_their_turn)
+{
+	static char text[60 * 1024];
+	const char *to = "bob@example.org";
+	struct pollfd p;
+	unsigned sent = 0, answers = 0;
+
+	memset(text, 'x', sizeof text - 1);
+	begin();
+	p.fd = smtpd;
+	while (answers < 300) {
+		p.events = sent < 300 ? POLLIN | POLLOUT : POLLIN;
+		ck_assert_int_gt(poll(&p, 1, SEAM_MS), 0);
+		if ((p.revents & POLLOUT) != 0) {
+			submit("a@example", &to, 1, text);
+			sent++;
+		}
+		if ((p.revents & POLLIN) != 0) {
+			seam_recv(smtpd, &k, QUEUE_ANSWER);
+			answers++;
+		}
+	}
+	counted(300);
+	stop();
+}
+END_TEST
+
 /* More than fits any window, all of it at once. */
 START_TEST(many_messages)
 {
@@ -1241,6 +1270,7 @@ main(void)
 	tcase_add_test(t, what_waits_behind_a_dead_host_expires);
 	tcase_add_test(t, an_administrator_looks_and_deletes);
 	tcase_add_test(t, pages_go_on_where_the_last_ended);
+	tcase_add_test(t, large_messages_wait_their_turn);
 	tcase_add_test(t, many_messages);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
