@@ -26,12 +26,20 @@ struct confine_dir {
 	enum confine_access access;
 };
 
+enum confine_compare {
+	CONFINE_EQUAL,		/* under `mask` */
+	CONFINE_BELOW,		/* all 64 bits, unsigned */
+	CONFINE_ABOVE
+};
+
 /* One system call of an allow-list (or, with `deny`, of a deny-list). */
 struct confine_call {
 	int nr;			/* SCMP_SYS(name) */
 	const char *why;	/* the code that needs it */
-	/* Optional: argument `arg` (0 to 5) must be `value` (under `mask`) */
+	/* Optional: argument `arg` (0 to 5) must be `value` (under `mask`), or
+	 * below or above it */
 	bool check;
+	enum confine_compare compare;
 	unsigned arg;
 	uint64_t mask, value;
 };

@@ -94,8 +94,14 @@ static const struct confine_call probes[] = {
 static void
 add(scmp_filter_ctx ctx, uint32_t action, const struct confine_call *call)
 {
-	struct scmp_arg_cmp cmp =
-	    SCMP_CMP64(call->arg, SCMP_CMP_MASKED_EQ, call->mask, call->value);
+	static const enum scmp_compare ops[] = {
+		[CONFINE_EQUAL] = SCMP_CMP_MASKED_EQ,
+		[CONFINE_BELOW] = SCMP_CMP_LT,
+		[CONFINE_ABOVE] = SCMP_CMP_GT,
+	};
+	bool equal = call->compare == CONFINE_EQUAL;
+	struct scmp_arg_cmp cmp = SCMP_CMP64(call->arg, ops[call->compare],
+	    equal ? call->mask : call->value, call->value);
 	int rc =
 	    seccomp_rule_add_array(ctx, action, call->nr, call->check, &cmp);
 

@@ -151,6 +151,8 @@ deliver(struct handout_entry *h)
 	/* Whatever was said: a delivery is never root's. */
 	if (c->root && (a->uid == 0 || a->gid == 0))
 		answer(h, R_MAILBOX_UNSAFE, "it would be root's");
+	else if (c->root && a->uid < c->least_uid)
+		answer(h, R_MAILBOX_UNSAFE, "its owner is new; restart");
 	else if (!c->root && a->uid != geteuid())
 		answer(
 		    h, R_MAILBOX_UNSAFE, "the service was not started as root");

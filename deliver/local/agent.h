@@ -16,6 +16,7 @@ struct agent_conf {
 	const struct conf *conf;
 	struct accounts *accounts; /* NULL: no user has to be looked up */
 	bool root;
+	uid_t least_uid; /* as root: nobody below it can be delivered to */
 	/* queue went away; bad: it broke the rules. */
 	void (*gone)(void *arg, uint32_t instance, bool bad);
 	/* While stopping: nothing is under way any more. */

@@ -11,6 +11,7 @@
 struct local {
 	struct accounts *accounts;
 	struct agent *agent;
+	uid_t least_uid; /* where started as root */
 };
 
 /* Somebody's name is in the configuration, or is the name of a mailbox. */
@@ -29,6 +30,8 @@ prepare(struct process *p)
 {
 	struct local *l = p->state;
 
+	if (p->root)
+		l->least_uid = sandbox_least_uid(p->conf);
 	if (needs_accounts(p))
 		l->accounts = accounts_start(
 		    p->conf, p->root ? process_user(p->kind) : NULL, p->root);
@@ -38,6 +41,16 @@ static const struct confine *
 sandbox(struct process *p)
 {
 	return sandbox_parent(p->conf, p->root);
+}
+
+/* No threads: a layer below the filter that comes next. */
+static void
+threads(struct process *p)
+{
+	const struct local *l = p->state;
+
+	if (p->root)
+		sandbox_forbid_uids(l->least_uid);
 }
 
 static void
@@ -62,6 +75,7 @@ begin(struct process *p)
 		.conf = p->conf,
 		.accounts = l->accounts,
 		.root = p->root,
+		.least_uid = l->least_uid,
 		.gone = queue_gone,
 		.idle = idle,
 		.arg = p,
@@ -113,6 +127,7 @@ static const struct process_ops ops = {
 	.kind = PEER_LOCAL,
 	.prepare = prepare,
 	.sandbox = sandbox,
+	.threads = threads,
 	.begin = begin,
 	.peer = peer,
 	.stop = stop,

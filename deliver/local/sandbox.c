@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 #include <fnmatch.h>
+#include <pwd.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -223,4 +224,51 @@ sandbox_child(const struct child_setup *s)
 	limits.dirs = dirs.list;
 	limits.ndirs = dirs.n;
 	return &limits;
+}
+
+uid_t
+sandbox_least_uid(const struct conf *conf)
+{
+	uid_t least = conf->min_uid;
+
+	for (size_t i = 0; i < conf->ndomains; i++) {
+		const char *owner = place_owner(&conf->domains[i], true);
+		const struct passwd *pw = NULL;
+
+		if (owner != NULL)
+			pw = getpwnam(owner);
+		if (pw != NULL && pw->pw_uid != 0 && pw->pw_uid < least)
+			least = pw->pw_uid;
+	}
+	return least > 0 ? least : 1;
+}
+
+/* The kernel takes 32 bits of what a filter sees as 64: more is denied too. */
+static void
+forbid(int nr, uint64_t least)
+{
+	struct confine_call denied[6];
+	struct confine limits = {
+		.calls = denied,
+		.ncalls = sizeof denied / sizeof *denied,
+		.deny = true,
+	};
+
+	for (unsigned i = 0; i < limits.ncalls; i++)
+		denied[i] = (struct confine_call){
+			.nr = nr,
+			.why = "nobody whose mail is not delivered here",
+			.check = true,
+			.compare = i < 3 ? CONFINE_BELOW : CONFINE_ABOVE,
+			.arg = i % 3,
+			.value = i < 3 ? least : UINT32_MAX,
+		};
+	confine_seccomp(&limits);
+}
+
+void
+sandbox_forbid_uids(uid_t least)
+{
+	forbid(SCMP_SYS(setresuid), least);
+	forbid(SCMP_SYS(setresgid), 1);
 }
