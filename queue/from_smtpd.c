@@ -1,9 +1,7 @@
 /*
  * from_smtpd.c - what smtpd may ask of queue: msg/smtpd_queue.h.
  *
- * A message in one packet goes to the log at once.  A larger one is opened:
- * its content is read from a pipe no faster than the store takes it, and it
- * counts only when END has said how long it is.
+ * A message in one packet goes to the log at once, a larger one is opened.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,25 +11,6 @@
 #include "common/msg/reply.h"
 #include "common/msg/smtpd_queue.h"
 #include "queue/queue.h"
-
-struct opening {
-	LIST_ENTRY(opening) link;
-	struct queue *queue;
-	struct smtpd *smtpd; /* NULL: gone meanwhile */
-	uint32_t request;
-	uint64_t id;
-	struct incoming *incoming;
-	struct event *readable;
-	int fd;
-	struct buf envelope; /* holds what the envelope's spans point at */
-	struct envelope e;
-	struct buf rcpts; /* coded as in a message */
-	uint32_t nrcpts;
-	bool paused; /* the store takes no more now */
-	bool ended;  /* END said … */
-	bool ending; /* … and all is there: the store makes it durable */
-	uint64_t size;
-};
 
 void
 smtpd_answer(struct smtpd *s, uint32_t request, const struct reply *reply)
@@ -66,233 +45,6 @@ admit(struct smtpd *s, uint32_t request, uint32_t nrcpts)
 	else
 		return true;
 	return false;
-}
-
-/* --- a message in pieces -----------------------------------------------------
- */
-
-static struct opening *
-opening_find(struct smtpd *s, uint32_t request)
-{
-	struct opening *o;
-
-	LIST_FOREACH(o, &s->openings, link)
-	if (o->request == request)
-		return o;
-	return NULL;
-}
-
-static void
-opening_orphan(struct opening *o)
-{
-	if (o->smtpd == NULL)
-		return;
-	LIST_REMOVE(o, link);
-	o->smtpd->nopenings--;
-	o->smtpd = NULL;
-}
-
-static void
-opening_free(struct opening *o)
-{
-	opening_orphan(o);
-	if (o->readable != NULL)
-		event_free(o->readable);
-	if (o->fd != -1)
-		close(o->fd);
-	if (o->incoming != NULL)
-		incoming_abort(o->incoming);
-	buf_fini(&o->envelope);
-	buf_fini(&o->rcpts);
-	free(o);
-}
-
-/* Given up; what smtpd still sends for it meets nobody. */
-static void
-opening_fail(struct opening *o, const struct reply *reply)
-{
-	if (o->smtpd != NULL)
-		smtpd_answer(o->smtpd, o->request, reply);
-	opening_free(o);
-}
-
-static void
-opening_fail_errno(struct opening *o, int err)
-{
-	struct reply reply;
-
-	log_warn("content_failed", log_id("id", o->id), log_errno(err));
-	if (err == ENOSPC || err == EDQUOT)
-		reply_make(&reply, R_NO_SPACE, NULL);
-	else
-		reply_make(&reply, R_QUEUE_ERROR, NULL);
-	opening_fail(o, &reply);
-}
-
-static void
-opening_fail_name(struct opening *o, enum reply_name name, const char *arg)
-{
-	struct reply reply;
-
-	reply_make(&reply, name, arg);
-	opening_fail(o, &reply);
-}
-
-static void
-opening_durable(void *arg, int err)
-{
-	struct opening *o = arg;
-	struct submit s = { .smtpd = o->smtpd,
-		.request = o->request,
-		.id = o->id,
-		.envelope = o->e,
-		.rcpts = { wire_reader(buf_span(&o->rcpts)), o->nrcpts },
-		.incoming = o->incoming };
-
-	if (err != 0) {
-		opening_fail_errno(o, err);
-		return;
-	}
-	o->incoming = NULL;
-	submit(o->queue, &s);
-	opening_free(o);
-}
-
-/* Is all there that END spoke of? */
-static void
-opening_check(struct opening *o, bool eof)
-{
-	uint64_t have = incoming_size(o->incoming);
-
-	if (have > o->queue->conf->message_size) {
-		opening_fail_name(o, R_TOO_BIG, NULL);
-		return;
-	}
-	if (!o->ended || o->paused || (have < o->size && !eof))
-		return;
-	/* The pipe had less or more in it than was put into it, or recipients
-	 * are missing: this is not the message. */
-	if (have != o->size || o->nrcpts != o->e.nrcpts) {
-		opening_fail_name(o, R_LOCAL_ERROR, "message is incomplete");
-		return;
-	}
-	o->ending = true;
-	event_del(o->readable);
-	incoming_end(o->incoming, opening_durable, o);
-}
-
-static void
-opening_ready(void *arg)
-{
-	struct opening *o = arg;
-
-	o->paused = false;
-	event_add(o->readable, NULL);
-	opening_check(o, false);
-}
-
-static void
-opening_read(evutil_socket_t fd, short what, void *arg)
-{
-	struct opening *o = arg;
-	struct queue *q = o->queue;
-	ssize_t n = read(fd, q->pipe, sizeof q->pipe);
-	int take;
-
-	(void)what;
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n == -1) {
-		opening_fail_errno(o, errno);
-		return;
-	}
-	if (n == 0) { /* END may still be on its way */
-		event_del(o->readable);
-		close(o->fd);
-		o->fd = -1;
-		opening_check(o, true);
-		return;
-	}
-	take = incoming_add(
-	    o->incoming, span_from(q->pipe, (size_t)n), opening_ready, o);
-	if (take == -1) {
-		opening_fail_errno(o, errno);
-		return;
-	}
-	o->paused = take == 0;
-	if (o->paused)
-		event_del(o->readable);
-	opening_check(o, false);
-}
-
-/* The envelope outlives its packet. */
-static int
-keep(struct opening *o, const struct envelope *e)
-{
-	const struct span all[] = { e->sender, e->helo, e->client };
-	struct span *const mine[] = { &o->e.sender, &o->e.helo, &o->e.client };
-	const char *p;
-
-	o->e = *e;
-	if (buf_reserve(&o->envelope, all[0].n + all[1].n + all[2].n + 1) ==
-	    NULL)
-		return -1;
-	for (size_t i = 0; i < 3; i++) {
-		p = o->envelope.p + o->envelope.n;
-		if (buf_add_span(&o->envelope, all[i]) == -1)
-			return -1;
-		*mine[i] = span_from(p, all[i].n);
-	}
-	return 0;
-}
-
-static int
-add_rcpts(struct opening *o, struct rcpt_list *l)
-{
-	struct span rcpt;
-
-	while (rcpts_next(l, &rcpt)) {
-		char *p = buf_reserve(&o->rcpts, 4 + rcpt.n);
-		struct wire_put w;
-
-		if (p == NULL)
-			return -1;
-		w = wire_writer(p, 4 + rcpt.n);
-		wire_put_span(&w, rcpt);
-		o->rcpts.n += w.n;
-		o->nrcpts++;
-	}
-	return 0;
-}
-
-static struct opening *
-opening_new(struct smtpd *s, uint32_t request, struct msg_submit *m, int fd)
-{
-	struct queue *q = s->queue;
-	struct opening *o = calloc(1, sizeof *o);
-
-	if (o == NULL)
-		return NULL;
-	o->queue = q;
-	o->fd = -1;
-	o->request = request;
-	o->id = store_id(q->store);
-	buf_init(&o->envelope, IPC_BODY_MAX);
-	buf_init(&o->rcpts, (size_t)QUEUE_RCPTS_MAX * (ADDRESS_MAX + 4));
-	o->readable =
-	    event_new(q->base, fd, EV_READ | EV_PERSIST, opening_read, o);
-	o->incoming = incoming_new(q->store, o->id);
-	if (o->readable == NULL || o->incoming == NULL ||
-	    keep(o, &m->envelope) == -1 || add_rcpts(o, &m->rcpts) == -1 ||
-	    event_add(o->readable, NULL) == -1) {
-		opening_free(o);
-		return NULL;
-	}
-	o->fd = fd;
-	o->smtpd = s;
-	LIST_INSERT_HEAD(&s->openings, o, link);
-	s->nopenings++;
-	return o;
 }
 
 /* --- requests ----------------------------------------------------------------
@@ -355,13 +107,7 @@ on_rcpts(void *arg, struct ipc_msg *m)
 
 	if (msg_rcpts_get(m, &get) == -1)
 		return -1;
-	if (o == NULL)
-		return 0;
-	if (o->ended || get.rcpts.n > o->e.nrcpts - o->nrcpts)
-		return -1;
-	if (add_rcpts(o, &get.rcpts) == -1)
-		opening_fail_name(o, R_LOCAL_ERROR, NULL);
-	return 0;
+	return o != NULL ? opening_rcpts(o, &get.rcpts) : 0;
 }
 
 static int
@@ -372,14 +118,7 @@ on_end(void *arg, struct ipc_msg *m)
 
 	if (msg_end_get(m, &get) == -1)
 		return -1;
-	if (o == NULL)
-		return 0;
-	if (o->ended)
-		return -1;
-	o->ended = true;
-	o->size = get.size;
-	opening_check(o, o->fd == -1);
-	return 0;
+	return o != NULL ? opening_end(o, get.size) : 0;
 }
 
 static int
@@ -389,13 +128,8 @@ on_abort(void *arg, struct ipc_msg *m)
 
 	if (msg_empty_get(m) == -1)
 		return -1;
-	if (o == NULL)
-		return 0;
-	/* Too late once it is on its way to the disk. */
-	if (o->ending)
-		opening_orphan(o);
-	else
-		opening_free(o);
+	if (o != NULL)
+		opening_abort(o);
 	return 0;
 }
 
@@ -414,18 +148,13 @@ static void
 on_closed(void *arg, bool bad)
 {
 	struct smtpd *s = arg;
-	struct opening *o, *next;
+	struct opening *o;
 
 	if (bad)
 		process_complain(s->queue->process, PEER_SMTPD, s->instance);
 	LIST_REMOVE(s, link);
-	LIST_FOREACH_SAFE(o, &s->openings, link, next)
-	{
-		if (o->ending)
-			opening_orphan(o);
-		else
-			opening_free(o);
-	}
+	while ((o = LIST_FIRST(&s->openings)) != NULL)
+		opening_abort(o);
 	submit_orphan(s);
 	free(s);
 }

@@ -3,6 +3,7 @@
  * other: one file for each peer that it listens to.
  *
  *   from_smtpd.c    messages come in            submit.c   … and go to the log
+ *   opening.c       … large ones in pieces
  *   dispatch.c      what is due goes out        outcome.c  results go to the log
  *   from_lookup.c   routes                      from_agent.c   results come in
  *   from_control.c  admin commands
@@ -108,6 +109,18 @@ void smtpd_answer(struct smtpd *, uint32_t request, const struct reply *);
 void smtpd_throttle(struct queue *);
 /* Tell all of them whether mail is taken now. */
 void smtpd_tell(void *queue);
+
+/* ---- opening.c ----------------------------------------------------------------- */
+
+/* NULL: it cannot be taken now.  Else it owns fd, the reading end. */
+struct opening *opening_new(struct smtpd *, uint32_t request,
+    struct msg_submit *, int fd);
+struct opening *opening_find(struct smtpd *, uint32_t request);
+/* 0, or -1: that makes no sense. */
+int opening_rcpts(struct opening *, struct rcpt_list *);
+int opening_end(struct opening *, uint64_t size);
+/* Nobody waits for it any more. */
+void opening_abort(struct opening *);
 
 /* ---- submit.c ------------------------------------------------------------------ */
 
