@@ -22,6 +22,8 @@
 
 static void on_readable(evutil_socket_t, short, void *);
 static void on_writable(evutil_socket_t, short, void *);
+static void on_resume(evutil_socket_t, short, void *);
+static void cancel_resume(struct connection *);
 
 struct span
 connection_client(const struct connection *c)
@@ -31,6 +33,14 @@ connection_client(const struct connection *c)
 
 /* ---- birth and death -------------------------------------------------------
  */
+
+void
+connections_begin(struct smtpd *m)
+{
+	TAILQ_INIT(&m->all);
+	TAILQ_INIT(&m->resuming);
+	evtimer_assign(&m->resume, m->process->base, on_resume, m);
+}
 
 /* All that can be said without a session. */
 static void
@@ -103,6 +113,7 @@ destroy(struct connection *c)
 	    log_num("accepted", c->session.accepted));
 	transfer_drop(c);
 	peers_gone(c);
+	cancel_resume(c);
 	timers_set(c, TIMER_END);
 	event_del(&c->readable);
 	event_del(&c->writable);
@@ -295,10 +306,38 @@ connection_resume(struct connection *c)
 	trim(&c->in);
 }
 
+/* Not by making c->readable active: what is active cannot be added. */
 void
 connection_resume_later(struct connection *c)
 {
-	event_active(&c->readable, EV_READ, 0);
+	if (c->resumes)
+		return;
+	c->resumes = true;
+	TAILQ_INSERT_TAIL(&c->m->resuming, c, resume_link);
+	event_active(&c->m->resume, EV_TIMEOUT, 0);
+}
+
+static void
+cancel_resume(struct connection *c)
+{
+	if (c->resumes)
+		TAILQ_REMOVE(&c->m->resuming, c, resume_link);
+	c->resumes = false;
+}
+
+static void
+on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct smtpd *m = arg;
+	struct connection *c;
+
+	(void)fd;
+	(void)what;
+	while ((c = TAILQ_FIRST(&m->resuming)) != NULL) {
+		cancel_resume(c);
+		connection_resume(c);
+		connection_settle(c);
+	}
 }
 
 /* Another turn of input, behind what was kept of the last one. */

@@ -48,6 +48,20 @@ listener_hear(struct smtpd *m)
 	m->deaf = false;
 }
 
+/*
+ * Replies are written in one piece a turn; but the second turn of a pipelined
+ * transaction would wait for the client's delayed acknowledgement of the first.
+ * Not on the listening socket, for those who came before we had it.
+ */
+static void
+no_delay(int fd, const struct sockaddr_storage *from)
+{
+	static const int one = 1;
+
+	if (from->ss_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
 static void
 on_readable(evutil_socket_t sock, short what, void *arg)
 {
@@ -61,6 +75,7 @@ on_readable(evutil_socket_t sock, short what, void *arg)
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd != -1) {
+			no_delay(fd, &from);
 			connection_new(
 			    l->m, l->index, fd, (struct sockaddr *)&from);
 			continue;
@@ -77,7 +92,6 @@ on_readable(evutil_socket_t sock, short what, void *arg)
 int
 listener_add(struct smtpd *m, unsigned index, int fd)
 {
-	static const int one = 1;
 	struct listener *l;
 	int flags;
 
@@ -87,11 +101,6 @@ listener_add(struct smtpd *m, unsigned index, int fd)
 		errno = EINVAL;
 		return -1;
 	}
-	/* Inherited by what is accepted.  Replies are written in one piece a
-	 * turn; without this the second turn of a pipelined transaction would
-	 * wait for the client's delayed acknowledgement.  A Unix socket has no
-	 * such option. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	/* Inherited ones come as somebody else made them. */
 	flags = fcntl(fd, F_GETFL);
 	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1) {

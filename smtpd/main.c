@@ -29,7 +29,6 @@ prepare(struct process *process)
 	m->process = process;
 	m->conf = conf;
 	m->service.conf = conf;
-	TAILQ_INIT(&m->all);
 	m->in_max = TURN_INPUT + conf->max_line;
 	m->in = malloc(m->in_max);
 	m->content = malloc(DOT_OUT_MAX(m->in_max));
@@ -49,6 +48,7 @@ begin(struct process *process)
 {
 	struct smtpd *m = process->state;
 
+	connections_begin(m);
 	timers_begin(m);
 	peers_begin(m);
 }

@@ -75,6 +75,7 @@ struct connection {
 	TAILQ_ENTRY(connection) all;
 	TAILQ_ENTRY(connection) timer_link;
 	TAILQ_ENTRY(connection) lookup_link, queue_link;
+	TAILQ_ENTRY(connection) resume_link;
 	struct smtpd *m;
 	int fd;
 	uint32_t slot;	 /* its number for lookup */
@@ -93,6 +94,7 @@ struct connection {
 	bool announced;			/* to the present lookup */
 	bool known;			/* … which let it in */
 	bool lookup_waits, queue_waits; /* for room in the window */
+	bool resumes;			/* in the list of those */
 
 	enum timer timer;
 	int64_t deadline;
@@ -132,7 +134,9 @@ struct smtpd {
 	struct connections all;
 	struct connections timers[TIMER_END];
 	struct event tick; /* each second */
-	struct event stop; /* the end of patience */
+	struct connections resuming;
+	struct event resume; /* the next turn of those */
+	struct event stop;   /* the end of patience */
 	struct peer_link lookup, queue;
 
 	struct listener listeners[CONF_LISTENS_MAX];
@@ -160,6 +164,7 @@ void listener_hear(struct smtpd *); /* again, if deaf */
 void listener_close_all(struct smtpd *);
 
 /* connection.c */
+void connections_begin(struct smtpd *);
 void connection_new(
     struct smtpd *, unsigned listener, int fd, const struct sockaddr *);
 void connection_settle(struct connection *);

@@ -530,6 +530,41 @@ START_TEST(a_client_that_vanishes_leaves_nothing)
 }
 END_TEST
 
+#define MANY 60
+
+START_TEST(more_than_queue_takes_at_once_waits_and_goes_on)
+{
+	char *content = make_content(60000);
+	int clients[MANY];
+
+	for (int i = 0; i < MANY; i++) {
+		greet();
+		begin_message();
+		clients[i] = client;
+	}
+	/* Twice: who had to wait is served the next time, too. */
+	for (int turn = 0; turn < 2; turn++) {
+		for (int i = 0; i < MANY; i++) {
+			client_send(clients[i], content, 60000);
+			client_say(clients[i], ".");
+		}
+		silence(d.master);
+		for (int i = 0; i < MANY; i++) {
+			seam_recv(queue, &k, QUEUE_SUBMIT);
+			queue_says(250, "done");
+		}
+		for (int i = 0; i < MANY; i++) {
+			client = clients[i];
+			client_expect(client, "250 done");
+			if (turn == 0)
+				begin_message();
+		}
+	}
+	free(content);
+	stop();
+}
+END_TEST
+
 /* ---- newlines ------------------------------------------------------------------------------ */
 
 START_TEST(bare_newlines_are_refused_in_step)
@@ -939,6 +974,7 @@ main(void)
 	tcase_add_loop_test(
 	    tc, what_is_refused_after_open_is_aborted, 0, COUNT(faults));
 	tcase_add_loop_test(tc, a_client_that_vanishes_leaves_nothing, 0, 2);
+	tcase_add_test(tc, more_than_queue_takes_at_once_waits_and_goes_on);
 	tcase_add_test(tc, bare_newlines_are_refused_in_step);
 	tcase_add_test(tc, without_queue_there_is_451_until_it_is_back);
 	tcase_add_test(tc, queue_lost_within_a_large_message);
