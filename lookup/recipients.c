@@ -1,8 +1,5 @@
 /*
  * recipients.c - see recipients.h.
- *
- * A local part is tried as it is, then in lower case, then without what follows
- * the domain's `plus`.  The first of these names that a user has is the user.
  */
 #include <bsd/sys/queue.h>
 
@@ -11,13 +8,14 @@
 
 #include "common/bytes/log.h"
 #include "common/run/process.h"
+#include "lookup/literal.h"
+#include "lookup/names.h"
 #include "lookup/paths.h"
 #include "lookup/recipients.h"
 #include "lookup/tables/users_file.h"
 
 #define LITERAL_PORT	25 /* RFC 5321 section 4.1.3: no MX, so no other port */
 #define POSTMASTER_WARN (3600 * 1000)
-#define NAMES_MAX	4
 
 struct question {
 	TAILQ_ENTRY(question) link;
@@ -26,10 +24,9 @@ struct question {
 	void *arg;
 	struct address address;
 	const struct conf_domain *domain;
-	bool
-	    second; /* the first had no mailbox: it is conf->postmaster's now */
-	size_t nnames, tried;
-	char names[NAMES_MAX][ADDRESS_LOCAL_MAX + 1];
+	bool second; /* no mailbox: it is conf->postmaster's now */
+	struct names names;
+	size_t tried;
 	struct resolution r;
 };
 
@@ -37,9 +34,8 @@ struct recipients {
 	const struct conf *conf;
 	struct accounts *accounts;
 	bool root;
-	struct users_file *
-	    *files;	/* by index of domain; shared by same paths */
-	int64_t warned; /* that postmaster has no mailbox */
+	struct users_file **files; /* by domain; shared by same paths */
+	int64_t warned;		   /* that postmaster has no mailbox */
 	TAILQ_HEAD(, question) open;
 };
 
@@ -124,61 +120,13 @@ no_such_user(struct question *q)
 /* --- domains of others -----------------------------------------------------
  */
 
-/* "[192.0.2.1]" or "[IPv6:2001:db8::1]". */
-static bool
-literal_ip(struct ip *ip, struct span domain)
-{
-	if (domain.n < 3 || domain.p[0] != '[')
-		return false;
-	domain = span_from(domain.p + 1, domain.n - 2);
-	if (span_starts_case(domain, "IPv6:"))
-		domain = span_skip(domain, sizeof "IPv6:" - 1);
-	return ip_parse(ip, domain);
-}
-
-static bool
-is_unspecified(const struct ip *ip)
-{
-	static const struct ip any6 = { { 0 } };
-	static const struct ip any4 = { { [10] = 0xff, [11] = 0xff } };
-
-	return memcmp(ip, &any6, sizeof *ip) == 0 ||
-	    memcmp(ip, &any4, sizeof *ip) == 0;
-}
-
-static bool
-is_loopback(const struct ip *ip)
-{
-	static const struct ip one6 = { { [15] = 1 } };
-
-	return (ip_is_v4(ip) && ip->b[12] == 127) ||
-	    memcmp(ip, &one6, sizeof *ip) == 0;
-}
-
-/* We would talk to ourselves. */
-static bool
-is_ours(const struct conf *conf, const struct ip *ip)
-{
-	if (is_unspecified(ip))
-		return true;
-	for (size_t i = 0; i < conf->nlistens; i++) {
-		const struct ip *mine = &conf->listens[i].ip;
-
-		if (memcmp(mine, ip, sizeof *ip) == 0)
-			return true;
-		if (is_unspecified(mine) && is_loopback(ip))
-			return true;
-	}
-	return false;
-}
-
 static void
 to_literal(struct question *q, const struct ip *ip)
 {
 	struct route *route = &q->r.route;
 	char text[IP_TEXT_MAX];
 
-	if (is_ours(q->in->conf, ip)) {
+	if (literal_is_ours(q->in->conf, ip)) {
 		refuse(q, R_RELAY_DENIED);
 		return;
 	}
@@ -273,12 +221,12 @@ on_account(void *arg, const struct account *a)
 static void
 try_system(struct question *q)
 {
-	if (q->tried == q->nnames) {
+	if (q->tried == q->names.n) {
 		no_such_user(q);
 		return;
 	}
 	accounts_ask(
-	    q->in->accounts, span_of(q->names[q->tried++]), on_account, q);
+	    q->in->accounts, span_of(q->names.name[q->tried++]), on_account, q);
 }
 
 static void
@@ -289,9 +237,9 @@ try_file(struct question *q)
 	enum users_result result = USERS_FILE_NONE;
 	const struct users_entry *e = NULL;
 
-	while (result == USERS_FILE_NONE && q->tried < q->nnames)
+	while (result == USERS_FILE_NONE && q->tried < q->names.n)
 		result = users_file_find(
-		    file, span_of(q->names[q->tried++]), now_ms(), &e);
+		    file, span_of(q->names.name[q->tried++]), now_ms(), &e);
 	if (result == USERS_FILE_FOUND)
 		to_user(q, e->local, users_entry_value(e, "mailbox"));
 	else if (result == USERS_FILE_NONE)
@@ -305,44 +253,7 @@ try_file(struct question *q)
 static void
 try_any(struct question *q)
 {
-	to_user(q, span_of(q->names[q->nnames - 1]), SPAN(""));
-}
-
-static void
-add_name(struct question *q, struct span name, bool lower)
-{
-	char *to = q->names[q->nnames];
-
-	span_copy(to, sizeof q->names[0], name);
-	for (char *p = to; lower && *p != '\0'; p++)
-		*p = ascii_lower(*p);
-	if (q->nnames == 0 || strcmp(to, q->names[q->nnames - 1]) != 0)
-		q->nnames++;
-}
-
-/* The names to try.  False if the local part could name another file: nobody
- * has such a name. */
-static bool
-name_candidates(struct question *q)
-{
-	char local[ADDRESS_LOCAL_MAX + 1];
-	int n =
-	    address_unquote(local, sizeof local, address_local(&q->address));
-	struct span whole = span_from(local, n < 0 ? 0 : (size_t)n);
-	struct span rest = whole, base;
-	char plus = q->domain->plus[0];
-
-	q->nnames = q->tried = 0;
-	if (!users_local_ok(whole))
-		return false;
-	add_name(q, whole, false);
-	add_name(q, whole, true);
-	base = span_cut(&rest, plus);
-	if (plus == '\0' || base.n == 0 || base.n == whole.n)
-		return true;
-	add_name(q, base, false);
-	add_name(q, base, true);
-	return true;
+	to_user(q, span_of(q->names.name[q->names.n - 1]), SPAN(""));
 }
 
 /* --- the beginning ---------------------------------------------------------
@@ -356,18 +267,15 @@ begin(struct question *q)
 		[USERS_FILE] = try_file,
 		[USERS_ANY] = try_any,
 	};
-	char local[ADDRESS_LOCAL_MAX + 1];
-	int n;
-
 	q->domain = conf_domain(q->in->conf, address_domain(&q->address));
 	if (q->domain == NULL) {
 		to_others(q);
 		return;
 	}
-	n = address_unquote(local, sizeof local, address_local(&q->address));
-	if (n >= 0 && span_is(span_from(local, (size_t)n), "postmaster"))
+	if (names_is(&q->address, "postmaster"))
 		q->r.postmaster = true;
-	if (name_candidates(q))
+	q->tried = 0;
+	if (names_of(&q->names, &q->address, q->domain->plus[0]))
 		try[q->domain->users](q);
 	else
 		no_such_user(q);

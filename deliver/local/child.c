@@ -150,8 +150,9 @@ make_events(struct user *u, const struct child_setup *s)
 
 /* --- becoming the user ----------------------------------------------------- */
 
-void
-child_ignore_signals(void)
+/* Those to the process group are not for a child. */
+static void
+ignore_signals(void)
 {
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
@@ -161,8 +162,8 @@ child_ignore_signals(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-_Noreturn void
-child_run(const struct child_setup *s)
+_Noreturn static void
+run(const struct child_setup *s)
 {
 	const struct confine *limits = sandbox_child(s);
 	const struct account *a = s->account;
@@ -180,4 +181,24 @@ child_run(const struct child_setup *s)
 	confine_seccomp(limits);
 	event_base_dispatch(u.base);
 	_exit(0);
+}
+
+pid_t
+child_fork(const struct child_setup *s)
+{
+	sigset_t all, before;
+	pid_t pid;
+
+	/* Signals wait meanwhile: a handler of the parent's, in the child,
+	 * would tell the parent's loop. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0) {
+		ignore_signals();
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		run(s);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid;
 }

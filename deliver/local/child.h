@@ -18,8 +18,7 @@ struct child_setup {
 	const struct account *account;
 };
 
-/* Right after the fork: signals to the process group are not for a child. */
-void child_ignore_signals(void);
-_Noreturn void child_run(const struct child_setup *);
+/* Its pid, or -1 with errno.  The child does not return. */
+pid_t child_fork(const struct child_setup *);
 
 #endif

@@ -270,41 +270,21 @@ is_for(const struct child *c, const struct handout_entry *h)
 	    strcmp(a->name, b->name) == 0 && strcmp(a->home, b->home) == 0;
 }
 
-/* The child's side does not return.  Signals wait meanwhile: a handler of the
- * parent's, in the child, would tell the parent's loop. */
-static pid_t
-fork_child(struct child *c, int fds[2])
+static int
+start(struct child *c)
 {
 	struct child_setup setup = {
-		.fd = fds[1],
 		.conf = c->in->conf,
 		.root = c->in->root,
 		.home = c->home,
 		.account = &c->account,
 	};
-	sigset_t all, before;
-	pid_t pid;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
-	if (pid == 0) {
-		child_ignore_signals();
-		sigprocmask(SIG_SETMASK, &before, NULL);
-		child_run(&setup);
-	}
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	return pid;
-}
-
-static int
-start(struct child *c)
-{
 	int fds[2];
 
 	if (channel_pair(fds) == -1)
 		return -1;
-	c->pid = fork_child(c, fds);
+	setup.fd = fds[1];
+	c->pid = child_fork(&setup);
 	close(fds[1]);
 	if (c->pid == -1) {
 		close(fds[0]);

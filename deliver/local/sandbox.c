@@ -39,7 +39,7 @@ static const struct confine_call calls[] = {
 	{ .nr = SCMP_SYS(pread64), .why = "content.c: read_at" },
 	{ .nr = SCMP_SYS(geteuid), .why = "maildir.c: check_owner" },
 #define NCHILD 11
-	{ .nr = SCMP_SYS(clone), .why = "children.c: fork" },
+	{ .nr = SCMP_SYS(clone), .why = "child.c: child_fork" },
 	{ .nr = SCMP_SYS(wait4), .why = "children.c: on_sigchld" },
 	{ .nr = SCMP_SYS(kill),
 	    .why = "children.c: on_tick",
@@ -52,7 +52,7 @@ static const struct confine_call calls[] = {
 	{ .nr = SCMP_SYS(recvfrom), .why = "account.c: answers" },
 	{ .nr = SCMP_SYS(sendto), .why = "account.c: questions" },
 	/* What a child does before its own list. */
-	{ .nr = SCMP_SYS(dup2), .why = "child.c: child_run" },
+	{ .nr = SCMP_SYS(dup2), .why = "child.c: run" },
 	{ .nr = SCMP_SYS(close_range), .why = "child.c: closefrom" },
 	{ .nr = SCMP_SYS(setgroups), .why = "confine_user" },
 	{ .nr = SCMP_SYS(setresgid), .why = "confine_user" },
