@@ -85,8 +85,7 @@ clients_refused(const struct clients *c)
 	return c->refused;
 }
 
-/* --- clients ---------------------------------------------------------------
- */
+/* --- clients ------------------------------------------------------------- */
 
 /* One session more of this address; NULL without memory. */
 static struct client *
@@ -123,8 +122,7 @@ is_trusted(const struct conf *conf, const struct msg_connect *m)
 	return m->local;
 }
 
-/* --- sessions --------------------------------------------------------------
- */
+/* --- sessions ------------------------------------------------------------ */
 
 struct sessions *
 sessions_new(struct clients *all)

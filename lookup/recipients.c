@@ -50,8 +50,7 @@ now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* --- the end of a question -------------------------------------------------
- */
+/* --- the end of a question ----------------------------------------------- */
 
 static void
 question_free(struct question *q)
@@ -117,8 +116,7 @@ no_such_user(struct question *q)
 	begin(q);
 }
 
-/* --- domains of others -----------------------------------------------------
- */
+/* --- domains of others --------------------------------------------------- */
 
 static void
 to_literal(struct question *q, const struct ip *ip)
@@ -166,8 +164,7 @@ to_others(struct question *q)
 		refuse(q, R_NO_SUCH_DOMAIN);
 }
 
-/* --- users -----------------------------------------------------------------
- */
+/* --- users --------------------------------------------------------------- */
 
 /* The user is `name`; `mailbox` is from a users file, or "". */
 static void
@@ -256,8 +253,7 @@ try_any(struct question *q)
 	to_user(q, span_of(q->names.name[q->names.n - 1]), SPAN(""));
 }
 
-/* --- the beginning ---------------------------------------------------------
- */
+/* --- the beginning ------------------------------------------------------- */
 
 static void
 begin(struct question *q)
