@@ -1,29 +1,20 @@
 /*
- * connection.c - a client's socket: lines in, replies out, and its end.
+ * connection.c - a client's socket: its beginning, its replies, its end.
  *
- * What is read stands in memory of the process; a connection keeps only what
- * could not be taken yet: the start of a line, or what a client sent ahead
- * while another process is asked.  While anything is waited for (c->wait)
- * nothing is read, so that both buffers have a bound and a client that sends
- * faster than it is served, or does not read its replies, meets TCP's
- * back-pressure.
+ * Replies of one turn leave in one write.  What the socket does not take waits
+ * here, and until the client has read it nothing more is read from it.
  */
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/bytes/log.h"
 #include "smtpd/smtpd.h"
 
-/* What an idle connection may keep of a buffer. */
-#define KEPT_MAX 4096
-
-static void on_readable(evutil_socket_t, short, void *);
 static void on_writable(evutil_socket_t, short, void *);
-static void on_resume(evutil_socket_t, short, void *);
-static void cancel_resume(struct connection *);
 
 struct span
 connection_client(const struct connection *c)
@@ -31,16 +22,7 @@ connection_client(const struct connection *c)
 	return c->local ? SPAN("local") : span_of(c->client);
 }
 
-/* ---- birth and death -------------------------------------------------------
- */
-
-void
-connections_begin(struct smtpd *m)
-{
-	TAILQ_INIT(&m->all);
-	TAILQ_INIT(&m->resuming);
-	evtimer_assign(&m->resume, m->process->base, on_resume, m);
-}
+/* ---- birth and death --------------------------------------------------- */
 
 /* All that can be said without a session. */
 static void
@@ -75,7 +57,8 @@ connection_new(
 	c->m = m;
 	c->fd = fd;
 	c->slot = m->free_slots[--m->nfree];
-	c->number = ++m->number;
+	snprintf(c->name, sizeof c->name, "%u-%llu", m->process->instance,
+	    (unsigned long long)++m->number);
 	c->listener = listener;
 	c->local = !ip_from_sockaddr(&c->ip, from);
 	if (!c->local)
@@ -88,17 +71,17 @@ connection_new(
 	session_init(&c->session, &m->service);
 	transfer_init(&c->transfer);
 	event_assign(&c->readable, m->process->base, fd, EV_READ | EV_PERSIST,
-	    on_readable, c);
+	    input_readable, c);
 	event_assign(
 	    &c->writable, m->process->base, fd, EV_WRITE, on_writable, c);
 	TAILQ_INSERT_TAIL(&m->all, c, all);
 	m->sessions++;
 	m->connections++;
-	log_info("connect", log_num("session", (int64_t)c->number),
+	log_info("connect", log_str("session", c->name),
 	    log_span("client", connection_client(c)),
 	    log_str("listener", m->conf->listens[listener].title));
 	c->wait = WAIT_CLIENT;
-	peers_ask_client(c);
+	ask_next(c);
 	connection_settle(c);
 }
 
@@ -108,12 +91,12 @@ destroy(struct connection *c)
 {
 	struct smtpd *m = c->m;
 
-	log_info("disconnect", log_num("session", (int64_t)c->number),
+	log_info("disconnect", log_str("session", c->name),
 	    log_span("client", connection_client(c)),
 	    log_num("accepted", c->session.accepted));
 	transfer_drop(c);
-	peers_gone(c);
-	cancel_resume(c);
+	ask_gone(c);
+	input_cancel(c);
 	timers_set(c, TIMER_END);
 	event_del(&c->readable);
 	event_del(&c->writable);
@@ -129,12 +112,10 @@ destroy(struct connection *c)
 		process_exit(m->process);
 }
 
-/* ---- output -----------------------------------------------------------------
- */
+/* ---- output ------------------------------------------------------------ */
 
-/* The loop says when. */
-static bool
-may_retry(int err)
+bool
+connection_may_retry(int err)
 {
 	return err == EAGAIN || err == EWOULDBLOCK || err == EINTR;
 }
@@ -149,7 +130,7 @@ put(struct connection *c, const char *p, size_t n)
 		c->progress = true;
 	if (done >= 0)
 		return (size_t)done;
-	if (!may_retry(errno))
+	if (!connection_may_retry(errno))
 		c->broken = true;
 	return 0;
 }
@@ -188,7 +169,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	} else {
 		buf_fini(&c->out);
 		c->wait &= ~(unsigned)WAIT_OUTPUT;
-		connection_resume(c);
+		input_go(c);
 	}
 	connection_settle(c);
 }
@@ -211,7 +192,7 @@ log_refused(struct connection *c, const struct reply *reply)
 
 	reply_text(text, sizeof text, reply);
 	c->m->rcpts_refused++;
-	log_info("rcpt_refused", log_num("session", (int64_t)c->number),
+	log_info("rcpt_refused", log_str("session", c->name),
 	    log_span("client", connection_client(c)),
 	    log_str("from", s->sender.text), log_str("to", s->rcpt.text),
 	    log_str("reply", text));
@@ -230,7 +211,7 @@ connection_step(struct connection *c, const struct step *st)
 		break;
 	case ACTION_ASK:
 		c->wait |= WAIT_VERDICT;
-		peers_ask_rcpt(c);
+		ask_next(c);
 		break;
 	case ACTION_CONTENT:
 		transfer_begin(c);
@@ -254,150 +235,7 @@ connection_end(struct connection *c, enum reply_name name)
 	connection_step(c, &st);
 }
 
-/* ---- input ------------------------------------------------------------------
- */
-
-/* A line and its reply; false if there is no whole line. */
-static bool
-take_line(struct connection *c, struct span *in)
-{
-	struct span line;
-	struct step st;
-	enum line_result result = line_next(&c->lines, in, &line);
-
-	if (result == LINE_MORE)
-		return false;
-	c->progress = true;
-	session_line(&c->session, result, line, &st);
-	connection_step(c, &st);
-	return true;
-}
-
-/* RFC 2920 section 3.2: commands that came together are taken one by one, and
- * their replies leave together at the end of the turn. */
-static void
-take_input(struct connection *c, struct span *in)
-{
-	while (in->n > 0 && c->wait == 0 && !c->broken) {
-		if (c->session.phase == PHASE_DATA)
-			transfer_input(c, in);
-		else if (!take_line(c, in))
-			break;
-	}
-}
-
-/* Memory that is of no use to a client that says nothing. */
-static void
-trim(struct buf *b)
-{
-	if (b->n == 0 && b->cap > KEPT_MAX)
-		buf_fini(b);
-}
-
-void
-connection_resume(struct connection *c)
-{
-	struct span in = buf_span(&c->in);
-
-	if (c->in.n == 0)
-		return;
-	take_input(c, &in);
-	buf_drop(&c->in, c->in.n - in.n);
-	trim(&c->in);
-}
-
-/* Not by making c->readable active: what is active cannot be added. */
-void
-connection_resume_later(struct connection *c)
-{
-	if (c->resumes)
-		return;
-	c->resumes = true;
-	TAILQ_INSERT_TAIL(&c->m->resuming, c, resume_link);
-	event_active(&c->m->resume, EV_TIMEOUT, 0);
-}
-
-static void
-cancel_resume(struct connection *c)
-{
-	if (c->resumes)
-		TAILQ_REMOVE(&c->m->resuming, c, resume_link);
-	c->resumes = false;
-}
-
-static void
-on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	struct smtpd *m = arg;
-	struct connection *c;
-
-	(void)fd;
-	(void)what;
-	while ((c = TAILQ_FIRST(&m->resuming)) != NULL) {
-		cancel_resume(c);
-		connection_resume(c);
-		connection_settle(c);
-	}
-}
-
-/* Another turn of input, behind what was kept of the last one. */
-static void
-read_input(struct connection *c)
-{
-	struct smtpd *m = c->m;
-	struct span in;
-	ssize_t n;
-
-	/* There is always room: what was kept lacks at least the command that
-	 * had to wait, or is the start of a line. */
-	if (c->in.n > 0)
-		memcpy(m->in, c->in.p, c->in.n);
-	n = read(c->fd, m->in + c->in.n, m->in_max - c->in.n);
-	if (n == 0 || (n == -1 && !may_retry(errno))) {
-		c->broken = true;
-		return;
-	}
-	in = span_from(m->in, c->in.n + (n > 0 ? (size_t)n : 0));
-	buf_clear(&c->in);
-	take_input(c, &in);
-	if (in.n > 0 && buf_add_span(&c->in, in) == -1)
-		c->broken = true;
-	trim(&c->in);
-}
-
-/* What is sent behind our last word is dropped, so that closing does not reset
- * the connection before the client has read it. */
-static void
-read_nothing(struct connection *c)
-{
-	ssize_t n = read(c->fd, c->m->in, c->m->in_max);
-
-	if (n == 0 || (n == -1 && !may_retry(errno)))
-		c->broken = true;
-}
-
-static void
-on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct connection *c = arg;
-
-	(void)fd;
-	(void)what;
-	if (c->wait == WAIT_LINGER)
-		read_nothing(c);
-	else if (c->wait == 0)
-		read_input(c);
-	else {
-		/* Only now: most clients say nothing while they wait, and
-		 * cost the loop nothing. */
-		event_del(&c->readable);
-		c->paused = true;
-	}
-	connection_settle(c);
-}
-
-/* ---- the end of each turn
- * ------------------------------------------------------ */
+/* ---- the end of each turn ---------------------------------------------- */
 
 static enum timer
 timer_of(const struct connection *c)
@@ -456,8 +294,8 @@ connection_timeout(struct connection *c, enum timer timer)
 	else if (c->wait & (WAIT_ROOM | WAIT_ANSWER))
 		transfer_give_up(c);
 	else
-		peers_give_up(c);
-	connection_resume_later(c);
+		ask_give_up(c);
+	input_later(c);
 	connection_settle(c);
 }
 

@@ -48,7 +48,8 @@ begin(struct process *process)
 {
 	struct smtpd *m = process->state;
 
-	connections_begin(m);
+	TAILQ_INIT(&m->all);
+	input_begin(m);
 	timers_begin(m);
 	peers_begin(m);
 }

@@ -50,7 +50,7 @@ session_forget_verdict(struct session *s)
 	s->verdict.known = false;
 }
 
-/* ---- replies ------------------------------------------------------------- */
+/* ---- replies ----------------------------------------------------------- */
 
 /*
  * A code that the command's row does not have becomes the plain one of its
@@ -180,7 +180,7 @@ session_line(struct session *s, enum line_result result, struct span line,
 	}
 }
 
-/* ---- recipients ---------------------------------------------------------- */
+/* ---- recipients -------------------------------------------------------- */
 
 uint32_t
 session_rcpts(
@@ -306,8 +306,7 @@ session_judge(struct session *s, struct step *st)
 	st->action = ACTION_ASK;
 }
 
-/* ---- the end of the data --------------------------------------------------
- */
+/* ---- the end of the data ----------------------------------------------- */
 
 void
 session_done(struct session *s, const struct reply *reply, struct step *st)
@@ -321,8 +320,7 @@ session_done(struct session *s, const struct reply *reply, struct step *st)
 	}
 }
 
-/* ---- text -----------------------------------------------------------------
- */
+/* ---- text -------------------------------------------------------------- */
 
 /* RFC 5321 section 4.1.1.1: the name, then one keyword a line. */
 static size_t

@@ -2,10 +2,10 @@
  * smtpd.h - what the parts of this process share: the process and a connection.
  *
  *   listener.c    accepts
- *   connection.c  reads, writes, ends
+ *   connection.c  begins, writes, ends; what is read in input.c
  *   session.c     the dialogue (pure), its commands in verbs.c, parameters.c
  *   transfer.c    content to queue; the rules for it in content.c (pure)
- *   peers.c       lookup and queue
+ *   peers.c       the channels; questions to lookup in ask.c, queue in handover.c
  *   timers.c      time limits
  *
  * One event loop, one thread.  An entry from the loop (a socket, an answer, a
@@ -78,8 +78,8 @@ struct connection {
 	TAILQ_ENTRY(connection) resume_link;
 	struct smtpd *m;
 	int fd;
-	uint32_t slot;	 /* its number for lookup */
-	uint64_t number; /* its number in the log */
+	uint32_t slot; /* its number for lookup */
+	char name[32]; /* in the log: smtpd's instance, and its number there */
 	unsigned listener;
 	bool local; /* a Unix socket: no address */
 	struct ip ip;
@@ -164,20 +164,25 @@ void listener_hear(struct smtpd *); /* again, if deaf */
 void listener_close_all(struct smtpd *);
 
 /* connection.c */
-void connections_begin(struct smtpd *);
 void connection_new(
     struct smtpd *, unsigned listener, int fd, const struct sockaddr *);
 void connection_settle(struct connection *);
 void connection_step(struct connection *, const struct step *);
-/* Goes on with what was read and not taken. */
-void connection_resume(struct connection *);
-/* The same, from the loop: for callers that must not ask a peer now. */
-void connection_resume_later(struct connection *);
 /* An end of our own: a 421, then closed. */
 void connection_end(struct connection *, enum reply_name);
 void connection_timeout(struct connection *, enum timer);
 void connection_stop(struct connection *);
 struct span connection_client(const struct connection *);
+bool connection_may_retry(int err); /* the loop says when */
+
+/* input.c */
+void input_begin(struct smtpd *);
+void input_readable(evutil_socket_t, short, void *connection);
+/* Goes on with what was read and not taken. */
+void input_go(struct connection *);
+/* The same, from the loop: for callers that must not ask a peer now. */
+void input_later(struct connection *);
+void input_cancel(struct connection *);
 
 /* transfer.c */
 void transfer_init(struct transfer *);
@@ -192,13 +197,27 @@ void transfer_drop(struct connection *);    /* the client is gone */
 /* peers.c */
 void peers_begin(struct smtpd *);
 void peers_set(struct smtpd *, enum peer, uint32_t instance, int fd);
-void peers_ask_client(struct connection *);
-void peers_ask_rcpt(struct connection *);
-void peers_give_up(struct connection *); /* lookup takes too long */
-void peers_gone(struct connection *);
-/* Room for one more message: or c waits for it. */
-bool peers_queue_room(struct connection *);
+void peers_closed(void *link, bool bad);
 void peers_tick(struct smtpd *);
+
+/* ask.c: the client first, then, while WAIT_VERDICT, the recipient.  Without
+ * lookup the answer is there at once. */
+void ask_next(struct connection *);
+void ask_give_up(struct connection *); /* lookup takes too long */
+void ask_gone(struct connection *);
+void ask_line(struct smtpd *);
+void ask_failed(void *, void *connection);
+void ask_lost(struct smtpd *);
+void ask_came(struct smtpd *);
+const struct channel_ops *ask_ops(void);
+
+/* handover.c */
+/* Room for one more message, or packet of it: or c waits for it. */
+bool handover_room(struct connection *);
+void handover_line(struct smtpd *);
+void handover_failed(void *, void *connection);
+void handover_lost(struct smtpd *);
+const struct channel_ops *handover_ops(void);
 
 /* timers.c */
 void timers_begin(struct smtpd *);

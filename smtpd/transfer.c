@@ -31,8 +31,7 @@ transfer_init(struct transfer *t)
 	buf_init(&t->kept, SUBMIT_CONTENT_MAX + DOT_OUT_MAX(2 * 65536));
 }
 
-/* ---- giving up
- * ------------------------------------------------------------------ */
+/* ---- giving up --------------------------------------------------------- */
 
 static void
 close_pipe(struct transfer *t)
@@ -104,8 +103,7 @@ refuse_named(struct connection *c, enum reply_name name)
 	refuse(c, &r);
 }
 
-/* ---- to queue
- * ------------------------------------------------------------------- */
+/* ---- to queue ---------------------------------------------------------- */
 
 static struct envelope
 envelope(const struct connection *c)
@@ -167,7 +165,7 @@ on_pipe(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	transfer_go(c);
-	connection_resume(c);
+	input_go(c);
 	connection_settle(c);
 }
 
@@ -208,7 +206,7 @@ send_rcpts(struct connection *c)
 	while (t->rcpts_sent < c->session.nrcpts) {
 		uint32_t n;
 
-		if (!peers_queue_room(c))
+		if (!handover_room(c))
 			return false;
 		n = session_rcpts(&c->session, &t->next_rcpt, some, RCPTS_MAX);
 		t->rcpts_sent += n;
@@ -262,8 +260,7 @@ send_end(struct connection *c)
 	send_packet(c, -1);
 }
 
-/* ---- from the client
- * ------------------------------------------------------------- */
+/* ---- from the client --------------------------------------------------- */
 
 void
 transfer_begin(struct connection *c)
@@ -297,7 +294,7 @@ start(struct connection *c, struct span content)
 		refuse_named(c, R_QUEUE_ERROR);
 	else if (content_loop(content) != R_COUNT)
 		refuse_named(c, R_LOOP);
-	else if (!peers_queue_room(c))
+	else if (!handover_room(c))
 		return;
 	else if (c->transfer.ended && fits(c, content.n))
 		submit(c, content);
@@ -315,7 +312,7 @@ finish(struct connection *c)
 
 	reply_text(text, sizeof text, &answer);
 	log_info(reply_class(&answer) == 2 ? "accepted" : "refused",
-	    log_num("session", (int64_t)c->number),
+	    log_str("session", c->name),
 	    log_span("client", connection_client(c)),
 	    log_str("from", c->session.sender.text),
 	    log_num("nrcpt", c->session.nrcpts),

@@ -28,8 +28,7 @@ say(struct step *st, enum reply_name name, const char *arg)
 	reply_make(&st->reply, name, arg);
 }
 
-/* ---- HELO, EHLO ------------------------------------------------------------
- */
+/* ---- HELO, EHLO -------------------------------------------------------- */
 
 /*
  * One word of graphic characters.  Stricter would refuse hosts whose names are
@@ -74,8 +73,7 @@ do_ehlo(struct session *s, struct span arg, struct step *st)
 	hello(s, arg, false, st);
 }
 
-/* ---- the transaction -------------------------------------------------------
- */
+/* ---- the transaction --------------------------------------------------- */
 
 /* Cut "FROM:" or "TO:" off, and blanks that many senders put behind it. */
 static bool
@@ -191,8 +189,7 @@ do_rset(struct session *s, struct span arg, struct step *st)
 	say(st, R_OK, NULL);
 }
 
-/* ---- the others ------------------------------------------------------------
- */
+/* ---- the others -------------------------------------------------------- */
 
 /* RFC 5321 section 3.5.3: nobody learns here who exists. */
 static void
@@ -253,8 +250,7 @@ not_implemented(struct session *s, struct span arg, struct step *st)
 	say(st, R_NOT_IMPLEMENTED, NULL);
 }
 
-/* ---- the table
- * --------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------- */
 
 /* What is 50x counts as useless by that alone; see session_line(). */
 static const struct verb verbs[] = {

@@ -29,7 +29,7 @@ static int lookup, queue, client;
 static uint16_t port;
 static struct ipc_msg k; /* the last one that was expected */
 
-/* ---- the other processes --------------------------------------------------------- */
+/* ---- the other processes ----------------------------------------------- */
 
 static void
 answer(int channel, uint16_t type, uint32_t id, unsigned code,
@@ -162,7 +162,7 @@ set_up(void)
 	start("reject", 100, 300);
 }
 
-/* ---- messages ----------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------- */
 
 START_TEST(a_message_is_one_packet)
 {
@@ -267,7 +267,7 @@ START_TEST(a_thousand_recipients_of_one_domain_are_one_question)
 }
 END_TEST
 
-/* ---- through the pipe ------------------------------------------------------------------ */
+/* ---- through the pipe -------------------------------------------------- */
 
 static char *
 make_content(size_t n)
@@ -565,7 +565,7 @@ START_TEST(more_than_queue_takes_at_once_waits_and_goes_on)
 }
 END_TEST
 
-/* ---- newlines ------------------------------------------------------------------------------ */
+/* ---- newlines ---------------------------------------------------------- */
 
 START_TEST(bare_newlines_are_refused_in_step)
 {
@@ -605,7 +605,7 @@ set_up_convert(void)
 	start("convert", 100, 300);
 }
 
-/* ---- peers that go away ---------------------------------------------------------------------- */
+/* ---- peers that go away ------------------------------------------------ */
 
 START_TEST(without_queue_there_is_451_until_it_is_back)
 {
@@ -792,7 +792,7 @@ START_TEST(late_and_invented_answers_are_ignored)
 }
 END_TEST
 
-/* ---- time, stop, limits ------------------------------------------------------------------------ */
+/* ---- time, stop, limits ------------------------------------------------ */
 
 static void
 set_up_short(void)

@@ -236,7 +236,7 @@ START_TEST(an_accepted_message_is_counted)
 }
 END_TEST
 
-/* ---- any order ------------------------------------------------------------- */
+/* ---- any order --------------------------------------------------------- */
 
 static uint32_t
 dice(uint32_t sides)

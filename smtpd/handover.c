@@ -1,0 +1,129 @@
+/*
+ * handover.c - queue's side of a message's transfer: room for it, and the answer.
+ *
+ * What is not in the window stands in line with its content, and so does its
+ * client.  A message that queue did not answer is not accepted, whatever happened
+ * to queue.
+ */
+#include "common/msg/reply.h"
+#include "common/msg/smtpd_queue.h"
+#include "smtpd/smtpd.h"
+
+/* Bytes that wait for queue to read before further messages stand in line. */
+#define BACKLOG_MAX (IPC_BACKLOG_MAX / 8)
+
+bool
+handover_room(struct connection *c)
+{
+	struct peer_link *l = &c->m->queue;
+
+	/* A message that is OPEN has its place in the window already. */
+	if ((c->transfer.id != 0 || !pending_full(l->pending)) &&
+	    channel_backlog(l->channel) < BACKLOG_MAX)
+		return true;
+	if (!c->queue_waits)
+		TAILQ_INSERT_TAIL(&l->waiting, c, queue_link);
+	c->queue_waits = true;
+	return false;
+}
+
+void
+handover_line(struct smtpd *m)
+{
+	struct peer_link *l = &m->queue;
+	struct connections line = TAILQ_HEAD_INITIALIZER(line);
+	struct connection *c;
+
+	/* Each once: who finds no room stands in line again. */
+	TAILQ_CONCAT(&line, &l->waiting, queue_link);
+	while ((c = TAILQ_FIRST(&line)) != NULL) {
+		TAILQ_REMOVE(&line, c, queue_link);
+		c->queue_waits = false;
+		transfer_go(c);
+		input_later(c);
+		connection_settle(c);
+	}
+}
+
+static void
+answer_message(struct connection *c, const struct reply *reply)
+{
+	transfer_answer(c, reply);
+	input_go(c);
+	connection_settle(c);
+}
+
+static int
+on_answer(void *arg, struct ipc_msg *m)
+{
+	struct peer_link *l = arg;
+	struct smtpd *smtpd = l->m;
+	struct reply reply;
+	bool bad = msg_reply_get(m, &reply) == -1;
+	struct connection *c = pending_take(l->pending, m->id);
+
+	if (c == NULL)
+		return bad ? -1 : 0;
+	/* A 250 for what was not sent as a whole would lose the rest of it. */
+	if (!bad && reply_class(&reply) == 2 && c->transfer.stage != STAGE_SENT)
+		bad = true;
+	if (bad)
+		reply_make(&reply, R_QUEUE_ERROR, NULL);
+	answer_message(c, &reply);
+	if (!TAILQ_EMPTY(&l->waiting))
+		handover_line(smtpd);
+	return bad ? -1 : 0;
+}
+
+static int
+on_state(void *arg, struct ipc_msg *m)
+{
+	struct peer_link *l = arg;
+	struct reply reply;
+
+	if (msg_reply_get(m, &reply) == -1 || reply_class(&reply) == 3)
+		return -1;
+	l->m->service.queue = reply;
+	return 0;
+}
+
+static const struct ipc_rule rules[] = {
+	{ QUEUE_ANSWER, IPC_ANY_PHASE, IPC_FD_NEVER, on_answer },
+	{ QUEUE_STATE, IPC_ANY_PHASE, IPC_FD_NEVER, on_state },
+};
+
+void
+handover_failed(void *arg, void *request)
+{
+	struct connection *c = request;
+	struct reply r;
+
+	(void)arg;
+	reply_make(&r, R_QUEUE_ERROR, NULL);
+	transfer_answer(c, &r);
+	input_later(c);
+	connection_settle(c);
+}
+
+void
+handover_lost(struct smtpd *m)
+{
+	struct peer_link *l = &m->queue;
+
+	l->channel = NULL;
+	reply_make(&m->service.queue, R_LOCAL_ERROR, NULL);
+	pending_fail_all(l->pending);
+	handover_line(m); /* each finds that it is away */
+}
+
+const struct channel_ops *
+handover_ops(void)
+{
+	static const struct channel_ops ops = {
+		.rules = rules,
+		.nrules = sizeof rules / sizeof *rules,
+		.closed = peers_closed,
+	};
+
+	return &ops;
+}
