@@ -54,6 +54,7 @@ struct answer {
 #define ADMIN_SECONDS 60 /* to wait for an answer */
 
 void admin_connect(struct admin *); /* ends with EXIT_NOT_RUNNING */
+void admin_close(struct admin *);
 /* Begin a request; put its body; admin_ask sends it and returns the answer,
  * whose spans are valid until the next one.  A DONE other than 250 ends the
  * command with EXIT_REFUSED, and so does an answer of another type than `want`.

@@ -134,6 +134,17 @@ admin_connect(struct admin *a)
 	a->answer = &answer;
 }
 
+void
+admin_close(struct admin *a)
+{
+	channel_free(a->channel);
+	if (a->base != NULL)
+		event_base_free(a->base);
+	if (a->conf != NULL)
+		conf_free(a->conf);
+	free(a->conf);
+}
+
 struct wire_put *
 admin_begin(struct admin *a, uint16_t type)
 {

@@ -89,9 +89,15 @@ main(int argc, char **argv)
 		a.argc -= 2;
 		a.argv += 2;
 	}
-	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		if (strcmp(argv[1], verbs[i].name) == 0)
-			return verbs[i].run(&a);
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		int status;
+
+		if (strcmp(argv[1], verbs[i].name) != 0)
+			continue;
+		status = verbs[i].run(&a);
+		admin_close(&a);
+		return status;
+	}
 	fprintf(stderr, "sallyport: there is no verb %s\n", argv[1]);
 	help(stderr, EXIT_USAGE);
 }

@@ -215,8 +215,11 @@ class Service:
         return done
 
     def rows(self, *selectors):
-        done = self.command("queue", "list", "--json", *selectors)
-        return [json.loads(l) for l in done.stdout.splitlines()]
+        def listed():
+            done = self.command("queue", "list", "--json", *selectors)
+            # while queue is being replaced there is no answer to be had
+            return done if done.stderr == "" else None
+        return [json.loads(l) for l in wait_for(listed).stdout.splitlines()]
 
     def wait_empty(self, seconds=20):
         wait_for(lambda: not self.rows(), seconds, 0.05)

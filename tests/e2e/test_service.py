@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from harness import (BUILD, IS_ROOT, NOBODY, PEOPLE, Service, Talk, directory, home, maildir, send,
+from harness import (BUILD, IS_ROOT, NOBODY, PEOPLE, SLOW, Service, Talk, directory, home, maildir, send,
                      wait_for)
 
 NAMES = {"master", "logger", "smtpd", "lookup", "resolver", "queue", "local", "remote", "control"}
@@ -215,6 +215,84 @@ class Death(unittest.TestCase):
         service = Service(local(directory("box", NOBODY)))
         os.kill(service.pids()["resolver"][0], signal.SIGSYS)
         wait_for(lambda: "SIGSYS" in service.log_text())
+        self.assertEqual(service.stop(), 0)
+
+
+class SlowHost:
+    """A next host that takes its time with the reply to the end of the data."""
+
+    def __init__(self, seconds):
+        self.seconds, self.messages, self.lock = seconds, [], threading.Lock()
+        self.began = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.session, args=(s,), daemon=True).start()
+
+    def session(self, s):
+        with s:
+            stream = s.makefile("rb")
+            s.sendall(b"220 slow.example\r\n")
+            for line in stream:
+                verb = line[:4].upper()
+                if verb == b"QUIT":
+                    s.sendall(b"221 bye\r\n")
+                    return
+                if verb != b"DATA":
+                    s.sendall(b"250 ok\r\n")
+                    continue
+                s.sendall(b"354 go\r\n")
+                text = b""
+                while not text.endswith(b"\r\n.\r\n"):
+                    text += stream.readline()
+                with self.lock:
+                    self.messages.append(text)
+                self.began.set()
+                time.sleep(self.seconds)
+                s.sendall(b"250 taken\r\n")
+
+
+class UnderWay(unittest.TestCase):
+    """A delivery that is under way when another process dies is not started twice."""
+
+    def one(self, victim):
+        host = SlowHost(3)
+        service = Service(f'route "*" {{ via = "smtp://127.0.0.1:{host.port}" }}\n'
+                          'retry_first = "1s"\nretry_max = "1s"\n')
+        id = send(service.port, rcpts=["x@slow.example"])
+        self.assertTrue(host.began.wait(10 * SLOW))
+        os.kill(service.pids()[victim][0], signal.SIGKILL)
+        wait_for(lambda: [r for r in service.rows() if r["id"] == id and r["state"] == "active"]
+                 or not service.rows())
+        service.wait_empty(30)
+        self.assertEqual(len(host.messages), 1)
+        self.assertIn("250", service.command("trace", id, check=0).stdout)
+        self.assertEqual(service.stop(), 0)
+        host.listener.close()
+
+    def test_when_queue_dies(self):
+        self.one("queue")
+
+    def test_when_others_die(self):
+        for victim in ("resolver", "lookup", "control"):
+            self.one(victim)
+
+    def test_at_stop_it_is_finished(self):
+        host = SlowHost(2)
+        service = Service(f'route "*" {{ via = "smtp://127.0.0.1:{host.port}" }}\n')
+        send(service.port, rcpts=["x@slow.example"])
+        self.assertTrue(host.began.wait(10 * SLOW))
+        self.assertEqual(service.stop(), 0)
+        service.start()
+        self.assertEqual(service.rows(), [])
+        self.assertEqual(len(host.messages), 1)
         self.assertEqual(service.stop(), 0)
 
 
