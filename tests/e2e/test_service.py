@@ -10,8 +10,8 @@ import threading
 import time
 import unittest
 
-from harness import (BUILD, IS_ROOT, NOBODY, PEOPLE, SLOW, Service, Talk, directory, home, maildir, send,
-                     wait_for)
+from harness import (BUILD, IS_ROOT, NOBODY, PEOPLE, SLOW, Service, directory, home, maildir,
+                     passwd_files, send, wait_for)
 
 NAMES = {"master", "logger", "smtpd", "lookup", "resolver", "queue", "local", "remote", "control"}
 
@@ -71,6 +71,35 @@ class Confinement(unittest.TestCase):
         for f in box.iterdir():
             self.assertEqual(f.stat().st_uid, PEOPLE["alice"])
             self.assertEqual(f.stat().st_mode & 0o77, 0)
+        self.assertEqual(service.stop(), 0)
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_as_root_virtual_mailboxes_belong_to_their_owner(self):
+        uids = {l.split(":")[0]: int(l.split(":")[2])
+                for l in (passwd_files() / "etc/passwd").read_text().splitlines()}
+        box = directory("virtual")
+        os.chmod(box, 0o777)
+        service = Service(
+            f'domain "default.example" {{ users = "any" deliver = "maildir:{box}/%d/%u" }}\n'
+            f'domain "owned.example" {{ users = "any" owner = "bob" '
+            f'deliver = "maildir:{box}/%d/%u" }}\n', root=True)
+        for domain, owner in (("default.example", "sallyport-mail"), ("owned.example", "bob")):
+            send(service.port, rcpts=[f"x@{domain}"])
+            wait_for(lambda: maildir(box / domain / "x"))
+            for path in (box / domain / "x", *(box / domain / "x/new").iterdir()):
+                self.assertEqual(path.stat().st_uid, uids[owner])
+                self.assertEqual(path.stat().st_mode & 0o77, 0)
+        self.assertEqual(service.stop(), 0)
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_system_users_below_min_uid_do_not_exist(self):
+        service = Service('domain "example.org" { }\n', root=True)
+        t = service.talk()
+        t("EHLO c.example")
+        t("MAIL FROM:<a@b.example>")
+        for name in ("root", "daemon", "sallyport-queue"):
+            self.assertEqual(t(f"RCPT TO:<{name}@example.org>"), 550, name)
+        self.assertEqual(t("RCPT TO:<Alice@example.org>"), 250)
         self.assertEqual(service.stop(), 0)
 
     @unittest.skipUnless(IS_ROOT, "needs root")
@@ -223,6 +252,7 @@ class SlowHost:
 
     def __init__(self, seconds):
         self.seconds, self.messages, self.lock = seconds, [], threading.Lock()
+        self.open, self.most = 0, 0     # connections at once
         self.began = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -237,6 +267,16 @@ class SlowHost:
             threading.Thread(target=self.session, args=(s,), daemon=True).start()
 
     def session(self, s):
+        with self.lock:
+            self.open += 1
+            self.most = max(self.most, self.open)
+        try:
+            self.dialogue(s)
+        finally:
+            with self.lock:
+                self.open -= 1
+
+    def dialogue(self, s):
         with s:
             stream = s.makefile("rb")
             s.sendall(b"220 slow.example\r\n")
@@ -274,6 +314,18 @@ class UnderWay(unittest.TestCase):
         service.wait_empty(30)
         self.assertEqual(len(host.messages), 1)
         self.assertIn("250", service.command("trace", id, check=0).stdout)
+        self.assertEqual(service.stop(), 0)
+        host.listener.close()
+
+    def test_one_host_gets_no_more_connections_than_configured(self):
+        host = SlowHost(0.3)
+        service = Service(f'route "*" {{ via = "smtp://127.0.0.1:{host.port}" }}\n'
+                          'host_concurrency = 5\n')
+        for i in range(30):
+            send(service.port, rcpts=[f"x{i}@slow.example"])
+        service.wait_empty(30)
+        self.assertEqual(len(host.messages), 30)
+        self.assertTrue(2 <= host.most <= 5, host.most)
         self.assertEqual(service.stop(), 0)
         host.listener.close()
 
