@@ -141,6 +141,14 @@ seam_stop(struct seam *s)
 
 /* ---- messages ------------------------------------------------------------- */
 
+static bool
+ready(int fd, short what, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = what };
+
+	return poll(&p, 1, ms) == 1;
+}
+
 struct wire_put *
 seam_body(void)
 {
@@ -159,6 +167,7 @@ seam_send(int channel, uint16_t type, uint32_t id, int fd)
 	} control = { .space = { 0 } };
 	struct iovec iov[2] = { { head, sizeof head }, { body, out.n } };
 	struct msghdr h = { .msg_iov = iov, .msg_iovlen = 2 };
+	ssize_t n;
 
 	ck_assert(!out.bad);
 	wire_put_u16(&w, type);
@@ -174,16 +183,11 @@ seam_send(int channel, uint16_t type, uint32_t id, int fd)
 		c->cmsg_len = CMSG_LEN(sizeof fd);
 		memcpy(CMSG_DATA(c), &fd, sizeof fd);
 	}
-	ck_assert_int_eq(
-	    sendmsg(channel, &h, MSG_NOSIGNAL), (ssize_t)(sizeof head + out.n));
-}
-
-static bool
-ready(int fd, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, ms) == 1;
+	do
+		n = sendmsg(channel, &h, MSG_NOSIGNAL);
+	while (n == -1 && errno == EAGAIN && ready(channel, POLLOUT, SEAM_MS));
+	ck_assert_msg(n == (ssize_t)(sizeof head + out.n),
+	    "message %#x was not sent: %m", type);
 }
 
 bool
@@ -202,7 +206,7 @@ seam_recv_within(int channel, struct ipc_msg *m, int ms)
 	const struct cmsghdr *c;
 	ssize_t n;
 
-	if (!ready(channel, ms))
+	if (!ready(channel, POLLIN, ms))
 		return false;
 	n = recvmsg(channel, &h, MSG_CMSG_CLOEXEC);
 	if (n <= 0)
@@ -232,7 +236,7 @@ seam_closed(int channel)
 {
 	char c;
 
-	return ready(channel, SEAM_MS) && recv(channel, &c, 1, 0) <= 0;
+	return ready(channel, POLLIN, SEAM_MS) && recv(channel, &c, 1, 0) <= 0;
 }
 
 /* ---- sockets -------------------------------------------------------------- */
@@ -260,7 +264,7 @@ seam_accept(int listener)
 {
 	int fd;
 
-	ck_assert_msg(ready(listener, SEAM_MS), "nobody connected");
+	ck_assert_msg(ready(listener, POLLIN, SEAM_MS), "nobody connected");
 	fd = accept(listener, NULL, NULL);
 	ck_assert_int_ne(fd, -1);
 	return fd;
