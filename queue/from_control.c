@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/bytes/log.h"
 #include "common/msg/control.h"
@@ -17,22 +16,48 @@
 #define SCAN_MAX      2000
 #define SCAN_DISK_MAX 100
 
-static bool
-is_active(const struct recipient *r)
+/* --- what is being deleted ---------------------------------------------------
+ */
+
+/* A page whose deletions are not all on disk: then it is answered. */
+struct deletion {
+	LIST_ENTRY(deletion) link;
+	struct queue *queue; /* NULL: who asked is gone */
+	uint32_t request;
+	uint32_t left;
+	struct msg_page page;
+};
+
+static void
+answer_page(struct queue *q, uint32_t request, const struct msg_page *page)
 {
-	return r->phase == PHASE_ACTIVE || r->phase == PHASE_RECORDING;
+	msg_page_put(channel_begin(q->control, CONTROL_PAGE, request), page);
+	(void)channel_send(q->control, -1);
 }
 
-static enum select_state
-state_of(const struct recipient *r)
+static void
+deletion_settled(void *arg)
 {
-	return is_active(r) ? STATE_ACTIVE : STATE_DEFERRED;
+	struct deletion *d = arg;
+
+	if (--d->left > 0)
+		return;
+	if (d->queue != NULL) {
+		answer_page(d->queue, d->request, &d->page);
+		LIST_REMOVE(d, link);
+	}
+	free(d);
 }
 
-static int64_t
-next_of(const struct recipient *r)
+static void
+deletions_orphan(struct queue *q)
 {
-	return is_active(r) ? 0 : schedule_when(r);
+	struct deletion *d;
+
+	while ((d = LIST_FIRST(&q->deletions)) != NULL) {
+		LIST_REMOVE(d, link);
+		d->queue = NULL;
+	}
 }
 
 /* --- a walk over the recipients ----------------------------------------------
@@ -46,6 +71,7 @@ struct walk {
 	int64_t now;
 	struct msg_page *page;
 	char (*addresses)[ADDRESS_MAX + 1]; /* of the page's rows */
+	struct deletion *deletion;
 };
 
 static void
@@ -75,7 +101,7 @@ matches(const struct walk *w, const struct recipient *r, struct span address)
 		.age = age > 0 ? (uint64_t)age : 0,
 		.size = m->content->size,
 		.code = r->code,
-		.state = state_of(r) };
+		.state = control_state(r) };
 
 	if (w->wants_esc)
 		read_esc(w->queue, r, &s);
@@ -95,9 +121,9 @@ add_row(const struct walk *w, const struct recipient *r, struct span address)
 		.rcpt = span_of(text),
 		.size = m->content->size,
 		.accepted = queue_accepted(m),
-		.state = state_of(r),
+		.state = control_state(r),
 		.attempts = r->attempts,
-		.next = next_of(r),
+		.next = control_next(r),
 		.code = r->code };
 }
 
@@ -116,8 +142,11 @@ act_on(const struct walk *w, struct recipient *r, struct span address)
 	 * gets there first. */
 	if (w->act->verb == VERB_DELETE && r->phase == PHASE_RECORDING)
 		r->doomed = true;
-	else if (w->act->verb == VERB_DELETE)
-		outcome_delete(q, r, w->act->reason);
+	else if (w->act->verb == VERB_DELETE) {
+		w->deletion->left++;
+		outcome_delete(
+		    q, r, w->act->reason, deletion_settled, w->deletion);
+	}
 }
 
 /* Looks at the recipients of m from index `from` on; false when the page is
@@ -183,6 +212,21 @@ walk(struct walk *w)
 	}
 }
 
+/* It counts as one of its own deletions until the page is done. */
+static struct deletion *
+deletion_new(struct queue *q, uint32_t request)
+{
+	struct deletion *d = calloc(1, sizeof *d);
+
+	if (d == NULL)
+		return NULL;
+	d->queue = q;
+	d->request = request;
+	d->left = 1;
+	LIST_INSERT_HEAD(&q->deletions, d, link);
+	return d;
+}
+
 static int
 on_act(void *arg, struct ipc_msg *m)
 {
@@ -205,146 +249,25 @@ on_act(void *arg, struct ipc_msg *m)
 	page.more = false;
 	page.cursor = act.cursor;
 	reply_make(&page.reply, R_OK, NULL);
-	walk(&w);
-	msg_page_put(channel_begin(q->control, CONTROL_PAGE, m->id), &page);
-	(void)channel_send(q->control, -1);
-	queue_pump(q);
-	return 0;
-}
-
-/* --- one message --------------------------------------------------------------
- */
-
-static void
-no_such_message(struct reply *reply)
-{
-	*reply = (struct reply){ .code = 550,
-		.esc = { 5, 0, 0 },
-		.text = "No such message in the queue" };
-}
-
-struct detail {
-	struct msg_detail d;
-	char addresses[CONTROL_RCPTS_MAX][ADDRESS_MAX + 1];
-	char hosts[CONTROL_RCPTS_MAX][CONF_HOST_MAX + 1];
-	struct buf message, row;
-};
-
-static void
-show_rcpt(struct queue *q, struct detail *s, const struct recipient *r)
-{
-	const struct message *m = r->message;
-	uint32_t n = s->d.n++;
-	struct control_rcpt *to = &s->d.rcpts[n];
-	struct record_rcpt row;
-	size_t length = index_address(r, s->addresses[n], ADDRESS_MAX + 1);
-
-	*to = (struct control_rcpt){ .rcpt = span_from(s->addresses[n], length),
-		.state = state_of(r),
-		.final = r->state != RCPT_WAITING,
-		.attempts = r->attempts,
-		.next = r->state == RCPT_WAITING ? next_of(r) : 0,
-		.host = SPAN("") };
-	buf_clear(&s->row);
-	if (r->code == 0 ||
-	    store_last_reply(
-		q->store, m, (uint32_t)(r - m->rcpts), &s->row, &row) == -1)
-		return;
-	to->time = row.time;
-	to->reply = row.reply;
-	if (span_copy(s->hosts[n], sizeof s->hosts[n], row.host))
-		to->host = span_of(s->hosts[n]);
-}
-
-static void
-show(struct queue *q, struct detail *s, const struct message *m, uint32_t from)
-{
-	struct record_message record;
-
-	reply_make(&s->d.reply, R_OK, NULL);
-	s->d.id = m->id;
-	s->d.size = m->content->size;
-	s->d.sender = span_of(m->sender);
-	s->d.bounce = (m->flags & MESSAGE_BOUNCE) != 0;
-	s->d.damaged = (m->flags & MESSAGE_DAMAGED) != 0;
-	s->d.nrcpts = m->nrcpts;
-	s->d.first = from;
-	if (store_message(q->store, m, &s->message, &record) == 0) {
-		s->d.parent = record.parent;
-		s->d.client = record.client;
-	}
-	for (uint32_t i = from; i < m->nrcpts && s->d.n < CONTROL_RCPTS_MAX;
-	     i++)
-		show_rcpt(q, s, &m->rcpts[i]);
-}
-
-static int
-on_show(void *arg, struct ipc_msg *m)
-{
-	struct queue *q = arg;
-	struct msg_show ask;
-	const struct message *message;
-	struct detail *s;
-
-	if (msg_show_get(m, &ask) == -1)
-		return -1;
-	s = calloc(1, sizeof *s);
-	if (s == NULL)
-		return 0; /* control's time limit answers */
-	s->d.sender = s->d.client = SPAN("");
-	buf_init(&s->message, MESSAGE_RECORD_MAX);
-	buf_init(&s->row, MESSAGE_RECORD_MAX);
-	message = index_find(store_index(q->store), ask.id);
-	if (message != NULL)
-		show(q, s, message, ask.index);
+	if (act.verb == VERB_DELETE &&
+	    (w.deletion = deletion_new(q, m->id)) == NULL)
+		reply_make(&page.reply, R_LOCAL_ERROR, "no memory");
 	else
-		no_such_message(&s->d.reply);
-	msg_detail_put(channel_begin(q->control, CONTROL_DETAIL, m->id), &s->d);
-	(void)channel_send(q->control, -1);
-	buf_fini(&s->message);
-	buf_fini(&s->row);
-	free(s);
-	return 0;
-}
-
-static int
-on_cat(void *arg, struct ipc_msg *m)
-{
-	struct queue *q = arg;
-	struct msg_show ask;
-	struct msg_content content = { .prefix = SPAN("") };
-	const struct message *message;
-	struct record_message record;
-	struct buf b;
-	int fd = -1;
-
-	if (msg_show_get(m, &ask) == -1)
-		return -1;
-	buf_init(&b, MESSAGE_RECORD_MAX);
-	message = index_find(store_index(q->store), ask.id);
-	if (message == NULL)
-		no_such_message(&content.reply);
-	else if (store_message(q->store, message, &b, &record) == -1 ||
-	    (fd = content_fd(q->store, message->content)) == -1)
-		reply_from_errno(&content.reply, errno, "content");
-	else {
-		reply_make(&content.reply, R_OK, NULL);
-		content.size = message->content->size;
-		content.prefix = record.prefix;
+		walk(&w);
+	queue_pump(q);
+	if (w.deletion == NULL) {
+		answer_page(q, m->id, &page);
+		return 0;
 	}
-	msg_content_put(
-	    channel_begin(q->control, CONTROL_CONTENT, m->id), &content);
-	(void)channel_send(q->control, fd);
-	if (fd != -1)
-		close(fd);
-	buf_fini(&b);
+	w.deletion->page = page;
+	deletion_settled(w.deletion);
 	return 0;
 }
 
 static const struct ipc_rule rules[] = {
 	{ CONTROL_ACT, IPC_ANY_PHASE, IPC_FD_NEVER, on_act },
-	{ CONTROL_SHOW, IPC_ANY_PHASE, IPC_FD_NEVER, on_show },
-	{ CONTROL_CAT, IPC_ANY_PHASE, IPC_FD_NEVER, on_cat },
+	{ CONTROL_SHOW, IPC_ANY_PHASE, IPC_FD_NEVER, control_show },
+	{ CONTROL_CAT, IPC_ANY_PHASE, IPC_FD_NEVER, control_cat },
 };
 
 /* --- coming and going --------------------------------------------------------
@@ -356,6 +279,7 @@ on_closed(void *arg, bool bad)
 	struct queue *q = arg;
 
 	q->control = NULL;
+	deletions_orphan(q);
 	if (bad)
 		process_complain(q->process, PEER_CONTROL, q->control_instance);
 }
@@ -371,6 +295,7 @@ control_peer(struct queue *q, uint32_t instance, int fd)
 {
 	q->control_instance = instance;
 	channel_free(q->control);
+	deletions_orphan(q);
 	q->control = channel_new(q->base, fd, PEER_CONTROL, &ops, q);
 	if (q->control == NULL)
 		log_warn("peer_failed",

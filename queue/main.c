@@ -39,6 +39,7 @@ prepare(struct process *p)
 	state.base = p->base;
 	state.conf = p->conf;
 	LIST_INIT(&state.smtpds);
+	LIST_INIT(&state.deletions);
 	TAILQ_INIT(&state.unrecorded);
 	raise_descriptors();
 	/* The history is readable for the group of its directory (control). */

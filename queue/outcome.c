@@ -8,6 +8,7 @@
  */
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/bytes/log.h"
@@ -27,6 +28,8 @@ struct outcome {
 	int64_t time;
 	struct reply reply;
 	char host[CONF_HOST_MAX + 1];
+	void (*settled)(void *);
+	void *arg;
 	uint32_t n;
 	uint32_t rcpts[];
 };
@@ -70,16 +73,12 @@ tell(const struct outcome *o, const struct recipient *r,
 		[RCPT_WAITING] = "deferred",
 		[RCPT_DELIVERED] = "delivered",
 		[RCPT_FAILED] = "failed",
+		[RCPT_DELETED] = "deleted",
 	};
 	char to[ADDRESS_MAX + 1], text[REPLY_LINE_MAX + 1];
 
 	index_address(r, to, sizeof to);
 	reply_text(text, sizeof text, &row->reply);
-	if (o->deleted) { /* the text is an administrator's reason */
-		log_info("deleted", log_id("id", o->handout.message),
-		    log_str("to", to), log_str("reason", row->reply.text));
-		return;
-	}
 	log_info(events[row->state], log_id("id", o->handout.message),
 	    log_str("to", to), log_str("host", o->host),
 	    log_num("attempt", row->attempts), log_str("reply", text));
@@ -206,6 +205,8 @@ settled(struct outcome *o)
 		h->recording--;
 		agent_recorded(q, h);
 	}
+	if (o->settled != NULL)
+		o->settled(o->arg);
 	free(o);
 	queue_pump(q);
 }
@@ -314,6 +315,8 @@ outcome_record(struct queue *q, const struct result *result)
 	o->time = queue_now();
 	o->reply = result->reply;
 	strlcpy(o->host, result->host, sizeof o->host);
+	o->settled = result->settled;
+	o->arg = result->arg;
 	o->n = result->n;
 	memcpy(o->rcpts, result->rcpts, result->n * sizeof o->rcpts[0]);
 	q->outcomes++;
@@ -323,7 +326,8 @@ outcome_record(struct queue *q, const struct result *result)
 }
 
 void
-outcome_delete(struct queue *q, struct recipient *r, const char *reason)
+outcome_delete(struct queue *q, struct recipient *r, const char *reason,
+    void (*settled_now)(void *), void *arg)
 {
 	const struct message *m = r->message;
 	uint32_t index = (uint32_t)(r - m->rcpts);
@@ -331,9 +335,14 @@ outcome_delete(struct queue *q, struct recipient *r, const char *reason)
 		.deleted = true,
 		.host = "",
 		.n = 1,
-		.rcpts = &index };
+		.rcpts = &index,
+		.settled = settled_now,
+		.arg = arg };
 
-	strlcpy(result.reply.text, reason, sizeof result.reply.text);
+	result.reply = (struct reply){ .code = 554, .esc = { 5, 0, 0 } };
+	snprintf(result.reply.text, sizeof result.reply.text,
+	    "Deleted by the administrator%s%s", reason[0] != '\0' ? ": " : "",
+	    reason);
 	for (char *p = result.reply.text; *p != '\0'; p++)
 		if (*p < ' ' || *p > '~')
 			*p = '?';

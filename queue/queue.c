@@ -46,7 +46,7 @@ on_changed(void *arg, struct message *m, uint32_t index)
 	else if (r->phase == PHASE_RECORDING) {
 		schedule_add(q->schedule, r, r->next);
 		if (r->doomed)
-			outcome_delete(q, r, "");
+			outcome_delete(q, r, "", NULL, NULL);
 	}
 	queue_pump(q);
 }

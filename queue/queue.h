@@ -6,7 +6,7 @@
  *   opening.c       … large ones in pieces
  *   dispatch.c      what is due goes out        outcome.c  results go to the log
  *   from_lookup.c   routes                      from_agent.c   results come in
- *   from_control.c  admin commands
+ *   from_control.c  admin commands              control_show.c   … about one message
  *
  * Everything runs in one event loop; whatever may have made something due calls
  * queue_pump, and the loop then calls dispatch once.
@@ -15,6 +15,7 @@
 #define QUEUE_H
 
 #include "common/bytes/id.h"
+#include "common/msg/control.h"
 #include "common/msg/smtpd_queue.h"
 #include "common/run/pending.h"
 #include "common/run/process.h"
@@ -38,6 +39,7 @@ struct smtpd;
 struct outcome;
 
 LIST_HEAD(smtpd_list, smtpd);
+LIST_HEAD(deletion_list, deletion);
 TAILQ_HEAD(outcome_list, outcome);
 
 struct agent {
@@ -62,6 +64,7 @@ struct queue {
 	uint32_t lookup_instance, control_instance;
 	struct pending *asked;		/* recipients whose route is asked for */
 	struct channel *control;	/* NULL: not there */
+	struct deletion_list deletions;	/* that control waits for */
 	struct event *pump;		/* something may have become due */
 	struct event *limit;		/* of the stop */
 	struct outcome_list unrecorded;	/* results whose commit failed */
@@ -168,17 +171,26 @@ struct result {
 	const char *host;
 	uint32_t n;
 	const uint32_t *rcpts;	/* indexes, all of them RECORDING */
+	void (*settled)(void *arg); /* it is on disk; NULL: nobody waits for that */
+	void *arg;
 };
 
 /* Takes it to the disk, with the bounce that it causes. */
 void outcome_record(struct queue *, const struct result *);
 /* An administrator's word for one that is not RECORDING. */
-void outcome_delete(struct queue *, struct recipient *, const char *reason);
+void outcome_delete(struct queue *, struct recipient *, const char *reason,
+    void (*settled)(void *arg), void *arg);
 /* Those whose commit failed, once the log can be written again. */
 void outcome_retry(struct queue *);
 
 /* ---- from_control.c -------------------------------------------------------------- */
 
 void control_peer(struct queue *, uint32_t instance, int fd);
+
+/* ---- control_show.c ---------------------------------------------------------------- */
+
+enum select_state control_state(const struct recipient *);
+int64_t control_next(const struct recipient *);	/* 0 while active */
+ipc_handler control_show, control_cat;	/* of a queue */
 
 #endif

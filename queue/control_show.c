@@ -1,0 +1,154 @@
+/*
+ * control_show.c - what an administrator sees of one message: its recipients
+ * with their last replies, and its content.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/msg/control.h"
+#include "queue/queue.h"
+
+static bool
+is_active(const struct recipient *r)
+{
+	return r->phase == PHASE_ACTIVE || r->phase == PHASE_RECORDING;
+}
+
+enum select_state
+control_state(const struct recipient *r)
+{
+	return is_active(r) ? STATE_ACTIVE : STATE_DEFERRED;
+}
+
+int64_t
+control_next(const struct recipient *r)
+{
+	return is_active(r) ? 0 : schedule_when(r);
+}
+
+static void
+no_such_message(struct reply *reply)
+{
+	*reply = (struct reply){ .code = 550,
+		.esc = { 5, 0, 0 },
+		.text = "No such message in the queue" };
+}
+
+struct detail {
+	struct msg_detail d;
+	char addresses[CONTROL_RCPTS_MAX][ADDRESS_MAX + 1];
+	char hosts[CONTROL_RCPTS_MAX][CONF_HOST_MAX + 1];
+	struct buf message, row;
+};
+
+static void
+show_rcpt(struct queue *q, struct detail *s, const struct recipient *r)
+{
+	const struct message *m = r->message;
+	uint32_t n = s->d.n++;
+	struct control_rcpt *to = &s->d.rcpts[n];
+	struct record_rcpt row;
+	size_t length = index_address(r, s->addresses[n], ADDRESS_MAX + 1);
+
+	*to = (struct control_rcpt){ .rcpt = span_from(s->addresses[n], length),
+		.state = control_state(r),
+		.final = r->state != RCPT_WAITING,
+		.attempts = r->attempts,
+		.next = r->state == RCPT_WAITING ? control_next(r) : 0,
+		.host = SPAN("") };
+	buf_clear(&s->row);
+	if (r->code == 0 ||
+	    store_last_reply(
+		q->store, m, (uint32_t)(r - m->rcpts), &s->row, &row) == -1)
+		return;
+	to->time = row.time;
+	to->reply = row.reply;
+	if (span_copy(s->hosts[n], sizeof s->hosts[n], row.host))
+		to->host = span_of(s->hosts[n]);
+}
+
+static void
+show(struct queue *q, struct detail *s, const struct message *m, uint32_t from)
+{
+	struct record_message record;
+
+	reply_make(&s->d.reply, R_OK, NULL);
+	s->d.id = m->id;
+	s->d.size = m->content->size;
+	s->d.sender = span_of(m->sender);
+	s->d.bounce = (m->flags & MESSAGE_BOUNCE) != 0;
+	s->d.damaged = (m->flags & MESSAGE_DAMAGED) != 0;
+	s->d.nrcpts = m->nrcpts;
+	s->d.first = from;
+	if (store_message(q->store, m, &s->message, &record) == 0) {
+		s->d.parent = record.parent;
+		s->d.client = record.client;
+	}
+	for (uint32_t i = from; i < m->nrcpts && s->d.n < CONTROL_RCPTS_MAX;
+	     i++)
+		show_rcpt(q, s, &m->rcpts[i]);
+}
+
+int
+control_show(void *arg, struct ipc_msg *m)
+{
+	struct queue *q = arg;
+	struct msg_show ask;
+	const struct message *message;
+	struct detail *s;
+
+	if (msg_show_get(m, &ask) == -1)
+		return -1;
+	s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return 0; /* control's time limit answers */
+	s->d.sender = s->d.client = SPAN("");
+	buf_init(&s->message, MESSAGE_RECORD_MAX);
+	buf_init(&s->row, MESSAGE_RECORD_MAX);
+	message = index_find(store_index(q->store), ask.id);
+	if (message != NULL)
+		show(q, s, message, ask.index);
+	else
+		no_such_message(&s->d.reply);
+	msg_detail_put(channel_begin(q->control, CONTROL_DETAIL, m->id), &s->d);
+	(void)channel_send(q->control, -1);
+	buf_fini(&s->message);
+	buf_fini(&s->row);
+	free(s);
+	return 0;
+}
+
+int
+control_cat(void *arg, struct ipc_msg *m)
+{
+	struct queue *q = arg;
+	struct msg_show ask;
+	struct msg_content content = { .prefix = SPAN("") };
+	const struct message *message;
+	struct record_message record;
+	struct buf b;
+	int fd = -1;
+
+	if (msg_show_get(m, &ask) == -1)
+		return -1;
+	buf_init(&b, MESSAGE_RECORD_MAX);
+	message = index_find(store_index(q->store), ask.id);
+	if (message == NULL)
+		no_such_message(&content.reply);
+	else if (store_message(q->store, message, &b, &record) == -1 ||
+	    (fd = content_fd(q->store, message->content)) == -1)
+		reply_from_errno(&content.reply, errno, "content");
+	else {
+		reply_make(&content.reply, R_OK, NULL);
+		content.size = message->content->size;
+		content.prefix = record.prefix;
+	}
+	msg_content_put(
+	    channel_begin(q->control, CONTROL_CONTENT, m->id), &content);
+	(void)channel_send(q->control, fd);
+	if (fd != -1)
+		close(fd);
+	buf_fini(&b);
+	return 0;
+}
