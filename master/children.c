@@ -194,8 +194,8 @@ children_reap(struct master *m)
 			}
 }
 
-static void
-ping(struct child *c)
+void
+child_ping(struct child *c)
 {
 	bool starting = !c->ready && master_now() - c->started <= START_SECONDS;
 
@@ -220,7 +220,7 @@ children_ping(struct master *m)
 	for (size_t i = 0; i < m->nchildren; i++) {
 		all &= m->children[i].pid > 0 && m->children[i].pings == 0;
 		if (m->children[i].pid > 0)
-			ping(&m->children[i]);
+			child_ping(&m->children[i]);
 	}
 	/* The service manager's patience is only for when all are well. */
 	if (all)

@@ -15,8 +15,8 @@
 
 #define START_SECONDS	60 /* from a process's start to its READY; above the 10 s
 			    * that queue waits for spool/lock */
-#define PING_SECONDS	20
-#define PINGS_MAX	3  /* unanswered: the process hangs */
+#define PING_SECONDS	5  /* the counters of `sallyport status` are as old at most */
+#define PINGS_MAX	12 /* unanswered: the process hangs */
 #define STOP_LAST	9  /* queue, lookup and resolver are gone, from SIGTERM on;
 			    * between STOP_FINISH and STOP_SECONDS of process.h */
 #define DELAY_MAX	30 /* of a restart */
@@ -112,6 +112,7 @@ void children_free(struct master *);
 void child_start(struct child *);
 void child_kill(struct child *);
 void children_reap(struct master *);
+void child_ping(struct child *);
 void children_ping(struct master *);
 bool children_ready(const struct master *);
 /* Seconds to wait before the next start of one that lived `lived` seconds. */

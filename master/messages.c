@@ -39,6 +39,7 @@ on_ready(void *arg, struct ipc_msg *msg)
 	if (msg_empty_get(msg) == -1 || c->ready)
 		return -1;
 	c->ready = true;
+	child_ping(c);
 	if (m->phase == PHASE_RUNNING)
 		channels_make(c);
 	else if (m->phase == PHASE_STARTING && children_ready(m)) {

@@ -50,6 +50,7 @@ struct history {
 	bool busy;
 	struct waiters next, now; /* for the next job; for this one */
 	uint64_t highest;	  /* in the files, at the start */
+	uint64_t told;		  /* the last sequence that was noted */
 	bool failing;
 };
 
@@ -185,6 +186,7 @@ run_appending(struct job *job)
 static void
 note(struct history *h, uint64_t seq, const struct history_event *e)
 {
+	h->told = seq;
 	if (history_put(&h->noted, seq, e) == -1 && !h->failing) {
 		h->failing = true;
 		log_warn("history-lost", log_id("id", e->id));
@@ -321,6 +323,12 @@ uint64_t
 history_highest(const struct history *h)
 {
 	return h->highest;
+}
+
+uint64_t
+history_told(const struct history *h)
+{
+	return h->told > h->highest ? h->told : h->highest;
 }
 
 /* ---- at set-up -------------------------------------------------------------------------- */

@@ -246,9 +246,11 @@ load_summary(struct store *s, const struct found *f, struct buf *b)
 	    scan_batch(buf_span(b), &seg->seal, &batch, &seq) == -1)
 		return false;
 	scan_saw_sequence(s, seq + batch.count);
-	if (seq > history_highest(s->history))
+	left =
+	    span_skip(span_from(b->p, (size_t)batch.bytes), RECORD_BATCH_SIZE);
+	if (record_peek(left, &rec) == -1 ||
+	    summary_told(rec.payload) > history_highest(s->history))
 		return false;
-	left = span_from(b->p, (size_t)batch.bytes);
 	for (; record_peek(left, &rec) == 0; left = span_skip(left, rec.size))
 		if (rec.type == RECORD_SUMMARY &&
 		    summary_apply(s, seg, rec.payload) == -1) {

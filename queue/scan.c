@@ -20,6 +20,7 @@ struct scan {
 	struct segment *segment;
 	struct span bytes; /* of the file, from its beginning */
 	uint64_t at;
+	uint64_t seq; /* what comes now has no lower one */
 };
 
 int
@@ -148,13 +149,13 @@ set_aside(struct scan *sc, uint64_t to)
 static void
 salvage(struct scan *sc, uint64_t to, uint64_t seq_end)
 {
-	uint64_t seq_from = sc->store->next_seq, at = sc->at;
+	uint64_t at = sc->at;
 	struct record rec;
 
 	while (at < to) {
 		struct span s = span_from(sc->bytes.p + at, (size_t)(to - at));
 
-		if (record_peek(s, &rec) == -1 || rec.seq < seq_from ||
+		if (record_peek(s, &rec) == -1 || rec.seq < sc->seq ||
 		    rec.seq >= seq_end ||
 		    record_get(s, &sc->segment->seal, &rec) == -1) {
 			at += RECORD_ALIGN;
@@ -181,7 +182,7 @@ skip_tail_sequence(struct scan *sc)
 void
 scan_segment(struct store *s, struct segment *seg, uint64_t limit, bool durable)
 {
-	struct scan sc = { s, seg, SPAN(""), SEGMENT_HEADER };
+	struct scan sc = { s, seg, SPAN(""), SEGMENT_HEADER, 0 };
 	struct record_batch b;
 	uint64_t seq, to;
 	struct buf whole;
@@ -195,6 +196,7 @@ scan_segment(struct store *s, struct segment *seg, uint64_t limit, bool durable)
 	while (sc.at < limit) {
 		if (scan_batch(span_skip(sc.bytes, sc.at), &seg->seal, &b,
 			&seq) == 0) {
+			sc.seq = seq + 1 + b.count;
 			scan_saw_sequence(s, seq);
 			apply_batch(&sc, &b);
 			sc.at += b.bytes;

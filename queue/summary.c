@@ -9,6 +9,8 @@
  *   CONTENT  u64 number, u64 size, u8 is-a-file, u32 offset, u32 size: it lies
  *            in this segment
  *   HIGHEST  u64: the highest id when this was written
+ *   TOLD     u64: the sequence of the last record that the history had to tell
+ *            of; the first entry of a seal batch
  * A place is u64 segment (0: none), u32 offset, u32 size.
  */
 #include <errno.h>
@@ -21,14 +23,15 @@
 	(256 * 1024) /* a payload, but for one that is a single larger entry */
 #define ENTRY_MESSAGE 96 /* without sender and recipients; at most */
 #define ENTRY_RCPT    80 /* without the address; at most */
-#define ENTRY_DONE    9
+#define ENTRY_NUMBER  9
 #define ENTRY_CONTENT 26
 
 enum entry {
 	SUMMARY_MESSAGE = 1,
 	SUMMARY_DONE,
 	SUMMARY_CONTENT,
-	SUMMARY_HIGHEST
+	SUMMARY_HIGHEST,
+	SUMMARY_TOLD
 };
 
 /* ---- how much room ------------------------------------------------------------ */
@@ -75,7 +78,7 @@ summary_seal_size(size_t summary)
 	/* Records are cut between entries: each may be half empty. */
 	size_t records = 2 * (summary / SUMMARY_RECORD) + 1;
 
-	return RECORD_BATCH_SIZE + summary +
+	return RECORD_BATCH_SIZE + 2 * ENTRY_NUMBER + summary +
 	    records * (RECORD_HEADER + RECORD_ALIGN);
 }
 
@@ -234,10 +237,10 @@ put_message(
 }
 
 static void
-put_id(struct wire_put *w, enum entry kind, uint64_t id)
+put_number(struct wire_put *w, enum entry kind, uint64_t number)
 {
 	wire_put_u8(w, (uint8_t)kind);
-	wire_put_u64(w, id);
+	wire_put_u64(w, number);
 }
 
 static void
@@ -246,11 +249,11 @@ put_touched(
 {
 	struct wire_put *w;
 
-	w = room(out, m != NULL ? summary_message_size(m) : ENTRY_DONE);
+	w = room(out, m != NULL ? summary_message_size(m) : ENTRY_NUMBER);
 	if (w == NULL)
 		return;
 	if (m == NULL)
-		put_id(w, SUMMARY_DONE, id);
+		put_number(w, SUMMARY_DONE, id);
 	else if (state_rows_fill(rows, m) == 0)
 		put_message(w, m, rows);
 	else
@@ -273,12 +276,12 @@ put_content(struct writer *out, const struct content *c)
 }
 
 static void
-put_highest(struct writer *out, uint64_t id)
+put_entry(struct writer *out, enum entry kind, uint64_t number)
 {
-	struct wire_put *w = room(out, ENTRY_DONE);
+	struct wire_put *w = room(out, ENTRY_NUMBER);
 
 	if (w != NULL)
-		put_id(w, SUMMARY_HIGHEST, id);
+		put_number(w, kind, number);
 }
 
 int
@@ -286,7 +289,7 @@ summary_put_highest(struct buf *b, uint64_t id)
 {
 	struct writer out = { .b = b };
 
-	put_highest(&out, id);
+	put_entry(&out, SUMMARY_HIGHEST, id);
 	close_record(&out);
 	return out.count;
 }
@@ -304,7 +307,7 @@ summary_put(struct store *s, const struct segment *seg, struct buf *b)
 	for (size_t i = 0; i < seg->ntouched; i++)
 		put_touched(&out, &rows, index_find(s->index, seg->touched[i]),
 		    seg->touched[i]);
-	put_highest(&out, index_highest(s->index));
+	put_entry(&out, SUMMARY_HIGHEST, index_highest(s->index));
 	close_record(&out);
 	state_rows_fini(&rows);
 	return out.count;
@@ -357,6 +360,16 @@ apply_content(struct store *s, struct segment *seg, struct wire_get *w)
 		index_content_at(s->index, number, size, file, place);
 }
 
+uint64_t
+summary_told(struct span payload)
+{
+	struct wire_get w = wire_reader(payload);
+
+	if (wire_get_u8(&w) != SUMMARY_TOLD)
+		return UINT64_MAX;
+	return wire_get_u64(&w);
+}
+
 int
 summary_apply(struct store *s, struct segment *seg, struct span payload)
 {
@@ -375,6 +388,9 @@ summary_apply(struct store *s, struct segment *seg, struct span payload)
 			break;
 		case SUMMARY_HIGHEST:
 			index_seen(s->index, wire_get_u64(&w));
+			break;
+		case SUMMARY_TOLD:
+			wire_get_u64(&w);
 			break;
 		default:
 			w.bad = true;

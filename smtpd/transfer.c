@@ -292,10 +292,10 @@ start(struct connection *c, struct span content)
 
 	if (m->queue.channel == NULL)
 		refuse_named(c, R_QUEUE_ERROR);
-	else if (content_loop(content) != R_COUNT)
-		refuse_named(c, R_LOOP);
 	else if (!handover_room(c))
 		return;
+	else if (content_loop(content) != R_COUNT)
+		refuse_named(c, R_LOOP);
 	else if (c->transfer.ended && fits(c, content.n))
 		submit(c, content);
 	else

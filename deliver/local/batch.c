@@ -37,6 +37,7 @@ struct item {
 struct batch {
 	const struct conf *conf;
 	const struct account *account;
+	struct syncer *syncer;
 	size_t n, nboxes;
 	struct item items[BATCH_MAX];
 	struct box boxes[BATCH_MAX];
@@ -44,7 +45,8 @@ struct batch {
 };
 
 struct batch *
-batch_new(const struct conf *conf, const struct account *account)
+batch_new(const struct conf *conf, const struct account *account,
+    struct syncer *syncer)
 {
 	struct batch *b = calloc(1, sizeof *b);
 
@@ -52,6 +54,7 @@ batch_new(const struct conf *conf, const struct account *account)
 		return NULL;
 	b->conf = conf;
 	b->account = account;
+	b->syncer = syncer;
 	buf_init(&b->head, CONTENT_HEADER_MAX);
 	buf_init(&b->prefix, PREFIX_MAX);
 	return b;
@@ -189,11 +192,24 @@ write_item(struct batch *b, struct item *it)
 }
 
 static void
-sync_item(struct item *it)
+sync_items(struct batch *b)
 {
-	if (it->stage == WRITTEN &&
-	    maildir_sync(&it->box->dir, &it->file, &it->reply) == -1)
-		it->stage = FAILED;
+	struct sync_job jobs[BATCH_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (b->items[i].stage == WRITTEN)
+			jobs[n++].fd = b->items[i].file.fd;
+	syncer_run(b->syncer, jobs, n);
+	n = 0;
+	for (size_t i = 0; i < b->n; i++) {
+		struct item *it = &b->items[i];
+
+		if (it->stage == WRITTEN &&
+		    maildir_synced(&it->box->dir, &it->file, jobs[n++].err,
+			&it->reply) == -1)
+			it->stage = FAILED;
+	}
 }
 
 static void
@@ -227,11 +243,19 @@ withdraw_items(struct batch *b, struct box *box)
 static void
 finish_boxes(struct batch *b)
 {
+	struct sync_job jobs[BATCH_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->nboxes; i++)
+		if (b->boxes[i].open && b->boxes[i].changed)
+			jobs[n++].fd = b->boxes[i].dir.new;
+	syncer_run(b->syncer, jobs, n);
+	n = 0;
 	for (size_t i = 0; i < b->nboxes; i++) {
 		struct box *box = &b->boxes[i];
 
 		if (box->open && box->changed &&
-		    maildir_settle(&box->dir, &box->why) == -1)
+		    maildir_settled(jobs[n++].err, &box->why) == -1)
 			withdraw_items(b, box);
 		if (box->open)
 			maildir_close(&box->dir);
@@ -246,8 +270,7 @@ batch_run(struct batch *b,
 {
 	for (size_t i = 0; i < b->n; i++)
 		b->items[i].stage = write_item(b, &b->items[i]);
-	for (size_t i = 0; i < b->n; i++)
-		sync_item(&b->items[i]);
+	sync_items(b);
 	for (size_t i = 0; i < b->n; i++)
 		publish_item(&b->items[i]);
 	finish_boxes(b);

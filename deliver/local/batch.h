@@ -10,13 +10,15 @@
 
 #include "deliver/local/content.h"
 #include "deliver/local/handout.h"
+#include "deliver/local/syncer.h"
 
 #define BATCH_MAX 32
 
 struct batch;
 
-/* `conf` and `account` are used as long as the batch is. */
-struct batch *batch_new(const struct conf *, const struct account *);
+/* All are used as long as the batch is. */
+struct batch *batch_new(
+    const struct conf *, const struct account *, struct syncer *);
 void batch_free(struct batch *);
 
 bool batch_full(const struct batch *);

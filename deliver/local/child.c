@@ -138,8 +138,11 @@ static const struct channel_ops ops = { rules, sizeof rules / sizeof *rules,
 static void
 make_events(struct user *u, const struct child_setup *s)
 {
+	struct syncer *syncer = syncer_new();
+
 	TAILQ_INIT(&u->todo);
-	u->batch = batch_new(s->conf, s->account);
+	if (syncer != NULL)
+		u->batch = batch_new(s->conf, s->account, syncer);
 	if (u->batch == NULL || (u->base = event_base_new()) == NULL)
 		fatal("delivery");
 	u->flush = evtimer_new(u->base, on_flush, u);

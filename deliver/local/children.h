@@ -13,7 +13,7 @@
 
 #include "deliver/local/handout.h"
 
-#define CHILD_WINDOW	   16 /* hand-outs that a child has at once */
+#define CHILD_WINDOW	   32 /* hand-outs that a child has at once */
 #define CHILD_IDLE_SECONDS 1
 #define CHILD_HUNG_SECONDS 300 /* without any result: it is ended */
 

@@ -309,16 +309,17 @@ maildir_create(struct maildir *m, struct maildir_file *f, struct reply *why)
 }
 
 int
-maildir_sync(struct maildir *m, struct maildir_file *f, struct reply *why)
+maildir_synced(
+    struct maildir *m, struct maildir_file *f, int err, struct reply *why)
 {
 	int fd = f->fd;
 
-	if (fsync(fd) == 0) {
-		f->fd = -1;
-		if (close(fd) == 0)
-			return 0;
-	}
-	fail(why, "tmp");
+	f->fd = -1;
+	if (close(fd) == -1 && err == 0)
+		err = errno;
+	if (err == 0)
+		return 0;
+	reply_from_errno(why, err, "tmp");
 	maildir_abandon(m, f);
 	return -1;
 }
@@ -348,9 +349,12 @@ maildir_publish(struct maildir *m, struct maildir_file *f, struct reply *why)
 }
 
 int
-maildir_settle(struct maildir *m, struct reply *why)
+maildir_settled(int err, struct reply *why)
 {
-	return sync_dir(m->new) == 0 ? 0 : fail(why, "new");
+	if (err == 0 || err == EINVAL)
+		return 0;
+	reply_from_errno(why, err, "new");
+	return -1;
 }
 
 void

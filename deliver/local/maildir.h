@@ -60,11 +60,14 @@ int maildir_has(
     struct maildir *, const struct maildir_file *, struct reply *why);
 /* Each 0, or -1 with *why, and then nothing is left of the file. */
 int maildir_create(struct maildir *, struct maildir_file *, struct reply *why);
-int maildir_sync(struct maildir *, struct maildir_file *, struct reply *why);
+/* After fsync of f->fd, which gave `err` (0: it is on disk).  Closes it. */
+int maildir_synced(
+    struct maildir *, struct maildir_file *, int err, struct reply *why);
 /* A name that is there already is a message that was delivered. */
 int maildir_publish(struct maildir *, struct maildir_file *, struct reply *why);
-/* new/ is on disk.  On failure the caller withdraws what it published. */
-int maildir_settle(struct maildir *, struct reply *why);
+/* After fsync of m->new, which gave `err`: 0 if what was published stays there.
+ * Else -1 with *why, and the caller withdraws it. */
+int maildir_settled(int err, struct reply *why);
 
 /* Give up before publishing, and after it. */
 void maildir_abandon(struct maildir *, struct maildir_file *);

@@ -38,8 +38,12 @@ static const struct confine_call calls[] = {
 	{ .nr = SCMP_SYS(sync_file_range), .why = "batch.c: write_file" },
 	{ .nr = SCMP_SYS(pread64), .why = "content.c: read_at" },
 	{ .nr = SCMP_SYS(geteuid), .why = "maildir.c: check_owner" },
-#define NCHILD 11
+	/* A thread's first calls may come after the filter. */
+	{ .nr = SCMP_SYS(rseq), .why = "syncer.c: threads" },
+	{ .nr = SCMP_SYS(set_robust_list), .why = "syncer.c: threads" },
+#define NCHILD 13
 	{ .nr = SCMP_SYS(clone), .why = "child.c: child_fork" },
+	{ .nr = SCMP_SYS(clone3), .why = "syncer.c: threads" },
 	{ .nr = SCMP_SYS(wait4), .why = "children.c: on_sigchld" },
 	{ .nr = SCMP_SYS(kill),
 	    .why = "children.c: on_tick",

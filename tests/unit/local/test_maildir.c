@@ -68,6 +68,12 @@ entries(const char *path)
 	return n;
 }
 
+static int
+sync_of(int fd)
+{
+	return fsync(fd) == 0 ? 0 : errno;
+}
+
 /* Write and name one message: the code, 250 where all went well. */
 static unsigned
 deliver(struct maildir *m, uint64_t attempt, bool maybe, struct maildir_file *f)
@@ -82,9 +88,13 @@ deliver(struct maildir *m, uint64_t attempt, bool maybe, struct maildir_file *f)
 	if (there == -1 || maildir_create(m, f, &why) == -1)
 		return why.code;
 	ck_assert_int_eq(write(f->fd, "hello\n", 6), 6);
-	if (maildir_sync(m, f, &why) == -1 ||
-	    maildir_publish(m, f, &why) == -1 || maildir_settle(m, &why) == -1)
+	if (maildir_synced(m, f, sync_of(f->fd), &why) == -1 ||
+	    maildir_publish(m, f, &why) == -1)
 		return why.code;
+	if (maildir_settled(sync_of(m->new), &why) == -1) {
+		maildir_withdraw(m, f);
+		return why.code;
+	}
 	return 250;
 }
 
@@ -180,7 +190,7 @@ START_TEST(one_that_takes_over_stops_the_one_before)
 	ck_assert_int_eq(maildir_open(&m, &base, "box", &why), 0);
 	maildir_name(&old, ID, 3, 1, "mx.example");
 	ck_assert_int_eq(maildir_create(&m, &old, &why), 0);
-	ck_assert_int_eq(maildir_sync(&m, &old, &why), 0);
+	ck_assert_int_eq(maildir_synced(&m, &old, 0, &why), 0);
 	/* Another recipient's attempt is none of ours. */
 	close(open(at("box/tmp/keep.A1"), O_CREAT | O_WRONLY, 0600));
 	ck_assert_uint_eq(deliver(&m, 2, true, &fresh), 250);
@@ -343,7 +353,8 @@ fill(struct maildir *m, struct maildir_file *f, size_t size)
 			maildir_abandon(m, f);
 			return why.code;
 		}
-	return maildir_sync(m, f, &why) == -1 ? why.code : 250;
+	return maildir_synced(m, f, sync_of(f->fd), &why) == -1 ? why.code
+								: 250;
 }
 
 START_TEST(a_full_disk_leaves_nothing)
