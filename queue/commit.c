@@ -138,13 +138,13 @@ commit_pending(const struct store *s, uint64_t **ids)
 	size_t n = s->flying != NULL ? s->flying->count : 0;
 	const struct batch *b;
 
-	TAILQ_FOREACH(b, &s->waiting, next)
-	n += b->count;
+	TAILQ_FOREACH (b, &s->waiting, next)
+		n += b->count;
 	if ((*ids = reallocarray(NULL, n + 1, sizeof **ids)) == NULL)
 		return -1;
 	n = s->flying != NULL ? add_ids(s->flying, *ids, 0) : 0;
-	TAILQ_FOREACH(b, &s->waiting, next)
-	n = add_ids(b, *ids, n);
+	TAILQ_FOREACH (b, &s->waiting, next)
+		n = add_ids(b, *ids, n);
 	qsort(*ids, n, sizeof **ids, id_cmp);
 	return (ssize_t)n;
 }

@@ -377,14 +377,12 @@ start_slice(struct store *s, struct segment *seg)
 	sl->job = (struct job){ .run = run_slice, .done = on_slice };
 	sl->store = s;
 	sl->damaged_dir = s->damaged_dir;
-	TAILQ_FOREACH(c, &seg->contents, in_segment)
-	{
+	TAILQ_FOREACH (c, &seg->contents, in_segment) {
 		if (is_full(sl) || (rc = want(sl, c->place)) == -1)
 			break;
 		add_item(sl, true, c->number, c->place);
 	}
-	TAILQ_FOREACH(m, &seg->messages, in_segment)
-	{
+	TAILQ_FOREACH (m, &seg->messages, in_segment) {
 		if (is_full(sl) || rc == -1 || (rc = want_message(sl, m)) == -1)
 			break;
 		add_item(sl, false, m->id, m->place);
@@ -486,8 +484,7 @@ is_worth(const struct store *s)
 	uint64_t bytes = 0, live = 0;
 	const struct segment *seg;
 
-	TAILQ_FOREACH(seg, &s->segments, next)
-	{
+	TAILQ_FOREACH (seg, &s->segments, next) {
 		if (seg == s->head)
 			continue;
 		bytes += seg->size;

@@ -336,10 +336,10 @@ same_file_in_use(struct store *s, const struct stat *st)
 	struct segment *seg;
 	struct stat other;
 
-	TAILQ_FOREACH(seg, &s->segments, next)
-	if (fstat(seg->fd, &other) == 0 && other.st_ino == st->st_ino &&
-	    other.st_dev == st->st_dev)
-		return true;
+	TAILQ_FOREACH (seg, &s->segments, next)
+		if (fstat(seg->fd, &other) == 0 && other.st_ino == st->st_ino &&
+		    other.st_dev == st->st_dev)
+			return true;
 	return false;
 }
 

@@ -302,8 +302,9 @@ summary_put(struct store *s, const struct segment *seg, struct buf *b)
 	const struct content *c;
 
 	state_rows_init(&rows);
-	TAILQ_FOREACH(c, &seg->contents, in_segment)
-	put_content(&out, c);
+	put_entry(&out, SUMMARY_TOLD, history_told(s->history));
+	TAILQ_FOREACH (c, &seg->contents, in_segment)
+		put_content(&out, c);
 	for (size_t i = 0; i < seg->ntouched; i++)
 		put_touched(&out, &rows, index_find(s->index, seg->touched[i]),
 		    seg->touched[i]);
