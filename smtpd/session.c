@@ -15,6 +15,9 @@
 #define RCPTS_KEPT 1024
 /* What an address takes in the list: its length, its text, a NUL. */
 #define RCPT_ROOM (1 + ADDRESS_MAX + 1)
+/* How many of a list are looked through for one that is given twice: the work
+ * must not grow with the square of what a client sends. */
+#define REPEATED_MAX 1000
 
 _Static_assert(ADDRESS_MAX <= UINT8_MAX, "the length is one octet");
 
@@ -202,11 +205,9 @@ static bool
 is_repeated(const struct session *s, const struct address *a)
 {
 	const char *p = s->rcpts.p;
-	const char *end = p + s->rcpts.n;
+	uint32_t n = s->nrcpts < REPEATED_MAX ? s->nrcpts : REPEATED_MAX;
 
-	if (s->rcpts.n == 0)
-		return false;
-	for (; p < end; p += 1 + (size_t)(uint8_t)*p + 1)
+	for (; n > 0; n--, p += 1 + (size_t)(uint8_t)*p + 1)
 		if ((uint8_t)*p == a->n && memcmp(p + 1, a->text, a->n) == 0)
 			return true;
 	return false;
