@@ -91,9 +91,10 @@ TOOLS	= $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(wildcard tests/tools/*.c
 
 # tests/seams/test_x.c plays master and the peers of one real program.
 SEAMS	= $(patsubst tests/seams/%.c,$(O)/tests/seams/%,$(wildcard tests/seams/test_*.c))
+$(filter $(O)/tests/seams/test_queue%,$(SEAMS)): $(O)/tests/seams/queue_house.o
 $(SEAMS): $(O)/tests/seams/%: $(O)/tests/seams/%.o $(O)/tests/seams/seam.o $(O)/tests/seams/client.o $(COMMON)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(UNITLIBS)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(COMMON) $(UNITLIBS)
 
 tests: all $(UNIT) $(SEAMS) $(TOOLS)
 
