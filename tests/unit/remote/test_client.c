@@ -552,6 +552,39 @@ START_TEST(a_hundred_recipients_fit_into_one_write)
 }
 END_TEST
 
+/* How far each reply reaches: queue holds back a whole destination by it. */
+START_TEST(every_reply_has_its_scope)
+{
+	static const struct {
+		const char *replies;
+		enum client_event event;
+		enum reply_scope scope;
+	} rows[] = {
+		{ "450 x\r\n", CLIENT_RESULT, SCOPE_MESSAGE },
+		{ "250 x\r\n450 x\r\n", CLIENT_RESULT, SCOPE_RECIPIENT },
+		{ "250 x\r\n250 x\r\n450 x\r\n", CLIENT_RESULT, SCOPE_MESSAGE },
+		{ "250 x\r\n250 x\r\n421 x\r\n", CLIENT_FAILED, SCOPE_HOST },
+		{ "421 x\r\n", CLIENT_FAILED, SCOPE_HOST },
+	};
+	static struct play p;
+	const struct script s = { .nrcpts = 1 };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct span in = span_of("220 x\r\n");
+
+		start(&p, &s);
+		ck_assert_int_eq(client_input(&p.c, &in), CLIENT_MORE);
+		in = span_of("250-x\r\n250 PIPELINING\r\n");
+		ck_assert_int_eq(client_input(&p.c, &in), CLIENT_READY);
+		client_mail(&p.c, &p.mail, p.done);
+		in = span_of(rows[i].replies);
+		ck_assert_int_eq(client_input(&p.c, &in), rows[i].event);
+		ck_assert_int_eq(p.c.reply.scope, rows[i].scope);
+		client_fini(&p.c);
+	}
+}
+END_TEST
+
 START_TEST(time_limits_are_those_of_the_rfc)
 {
 	static const struct {
@@ -592,6 +625,7 @@ main(void)
 	tcase_add_loop_test(t, octet_by_octet_is_the_same, 0, NSCRIPTS);
 	tcase_add_test(t, no_result_twice_whatever_comes);
 	tcase_add_test(t, a_hundred_recipients_fit_into_one_write);
+	tcase_add_test(t, every_reply_has_its_scope);
 	tcase_add_test(t, time_limits_are_those_of_the_rfc);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
