@@ -2,7 +2,10 @@
  * test_queue_peers.c - who dies, who lies, and hosts that do not answer.
  */
 #include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/bytes/id.h"
@@ -127,6 +130,62 @@ START_TEST(what_a_stop_cut_short_is_tried_soon)
 	delivered_to(q->local, 0, "bob@example.org");
 	result(q->local, 250, SCOPE_RECIPIENT);
 	counted(0);
+	stop();
+}
+END_TEST
+
+/* One octet of the log's newest segment, wherever `text` stands in it. */
+static void
+damage(const char *text)
+{
+	char path[128], *bytes = malloc(q->conf.segment_size), *at;
+	DIR *dir;
+	const struct dirent *e;
+	ssize_t n;
+	int fd, hits = 0;
+
+	snprintf(path, sizeof path, "%s/log", q->spool);
+	ck_assert_ptr_nonnull(bytes);
+	ck_assert_ptr_nonnull(dir = opendir(path));
+	while ((e = readdir(dir)) != NULL) {
+		fd = openat(dirfd(dir), e->d_name, O_RDWR);
+		if (fd == -1 || e->d_name[0] == '.')
+			continue;
+		n = pread(fd, bytes, q->conf.segment_size, 0);
+		at =
+		    n > 0 ? memmem(bytes, (size_t)n, text, strlen(text)) : NULL;
+		if (at != NULL && pwrite(fd, "?", 1, at - bytes) == 1)
+			hits++;
+		close(fd);
+	}
+	closedir(dir);
+	free(bytes);
+	ck_assert_int_eq(hits, 1);
+}
+
+START_TEST(a_damaged_content_is_not_delivered)
+{
+	struct msg_content content;
+	uint64_t id;
+
+	start();
+	id = submit_one("a@example", "bob@example.org", "precious text\r\n");
+	to_mailbox("bob@example.org", "bob");
+	damage("precious text");
+	hello(q->local);
+	silence(q->local);
+	ck_assert_uint_eq(count(), 1);
+	msg_show_put(seam_body(), &(struct msg_show){ id, 0 });
+	seam_send(q->control, CONTROL_CAT, 1, -1);
+	seam_recv(q->control, &q->k, CONTROL_CONTENT);
+	ck_assert_int_eq(msg_content_get(&q->k, &content), 0);
+	ck_assert_uint_ne(content.reply.code, 250);
+	ck_assert_int_eq(q->k.fd, -1);
+	/* The others are. */
+	id = submit_one("a@example", "bob@example.org", "more text\r\n");
+	to_mailbox("bob@example.org", "bob");
+	delivered_to(q->local, id, "bob@example.org");
+	result(q->local, 250, SCOPE_RECIPIENT);
 	stop();
 }
 END_TEST
@@ -318,6 +377,7 @@ main(void)
 	tcase_add_test(t, what_is_under_way_is_not_handed_out_again);
 	tcase_add_test(t, an_agent_that_dies_leaves_a_maybe);
 	tcase_add_test(t, what_a_stop_cut_short_is_tried_soon);
+	tcase_add_test(t, a_damaged_content_is_not_delivered);
 	tcase_add_test(t, lookup_may_die);
 	tcase_add_test(t, an_agent_answers_only_for_what_it_has);
 	tcase_add_test(t, a_delivery_may_end_while_queue_stops);
