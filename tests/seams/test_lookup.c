@@ -106,15 +106,21 @@ set_up(struct fixture *f, bool system)
 }
 
 static void
-tear_down(struct fixture *f)
+clean(const struct fixture *f)
 {
 	char command[128];
 
+	snprintf(command, sizeof command, "rm -r %s", f->dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void
+tear_down(struct fixture *f)
+{
 	close(f->smtpd);
 	close(f->queue);
 	ck_assert_int_eq(seam_stop(&f->seam), 0);
-	snprintf(command, sizeof command, "rm -r %s", f->dir);
-	ck_assert_int_eq(system(command), 0);
+	clean(f);
 }
 
 /* ---- questions ------------------------------------------------------------ */
@@ -520,6 +526,7 @@ START_TEST(a_directory_that_hangs_holds_up_nobody_else)
 	/* Without its helper it would know no user: it ends, to be started anew. */
 	ck_assert_int_eq(kill(helper, SIGKILL), 0);
 	ck_assert_int_eq(seam_wait(&f.seam), 1);
+	clean(&f);
 }
 END_TEST
 
@@ -570,6 +577,7 @@ START_TEST(the_helper_ends_with_lookup)
 	for (int i = 0; i < 100 && kill(helper, 0) == 0; i++)
 		usleep(50000);
 	ck_assert_int_eq(kill(helper, 0), -1);
+	clean(&f);
 }
 END_TEST
 
