@@ -316,7 +316,7 @@ fits_head(struct store *s, const struct batch *b)
 	/* What a fresh one has no room for has no room anywhere: then it will
 	 * be closed without a summary. */
 	return end + seal <= head->size ||
-	    (head->ntouched == 0 && end <= head->size);
+	    (head->end == head->begin && end <= head->size);
 }
 
 static void
@@ -331,13 +331,22 @@ fly(struct store *s, struct batch *b)
 	tell_ready(s);
 }
 
+bool
+commit_waiting(const struct store *s)
+{
+	/* Of a change that was aborted an empty batch stays behind. */
+	const struct batch *b = TAILQ_FIRST(&s->waiting);
+
+	return b != NULL && b->nchanges > 0;
+}
+
 void
 commit_submit(struct store *s)
 {
 	struct batch *b = TAILQ_FIRST(&s->waiting);
 
 	if (s->flying != NULL || s->sealing != NULL || s->opening != NULL ||
-	    s->building != NULL || b == NULL || b->nchanges == 0)
+	    s->building != NULL || !commit_waiting(s))
 		return;
 	if (s->head == NULL) {
 		if (!s->writable && s->sparing == NULL)

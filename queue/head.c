@@ -154,6 +154,7 @@ adopt(struct store *s, struct opening *o)
 	struct segment *seg = o->segment;
 
 	seg->end += o->first->bytes.n;
+	seg->begin = seg->end;
 	store_segment_add(s, seg);
 	s->head = seg;
 	s->writable = true;
@@ -212,7 +213,7 @@ head_open(struct store *s)
 	uint64_t spare;
 
 	if (s->opening != NULL || s->head != NULL ||
-	    (s->closing && TAILQ_EMPTY(&s->waiting)))
+	    (s->closing && !commit_waiting(s)))
 		return;
 	if (!spare_take(s, &spare)) {
 		spare_make(s); /* which comes back here */

@@ -253,7 +253,8 @@ incoming_add(
 		return 1;
 	if (!in->busy)
 		give_piece(in);
-	if (in->bytes.n < PIECE_MAX)
+	if (in->bytes.n < PIECE_MAX &&
+	    in->store->incoming_bytes <= INCOMING_MEMORY_MAX)
 		return 1;
 	in->ready = ready;
 	in->ready_arg = arg;

@@ -15,9 +15,10 @@
 struct segment {
 	uint64_t number;
 	struct record_seal seal;
-	int fd;	       /* read and write */
-	uint64_t size; /* of the file */
-	uint64_t end;  /* behind the last batch that counts */
+	int fd;		/* read and write */
+	uint64_t size;	/* of the file */
+	uint64_t end;	/* behind the last batch that counts */
+	uint64_t begin; /* of the head: behind its first batch */
 	bool sealed;
 	uint64_t live; /* bytes of the records that the lists below name */
 	TAILQ_HEAD(, message) messages; /* whose latest MESSAGE lies here */

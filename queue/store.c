@@ -167,7 +167,7 @@ store_step_close(struct store *s)
 	    s->opening != NULL || s->sealing != NULL || s->sparing != NULL ||
 	    s->nrefused > 0 || !reclaim_idle(s))
 		return;
-	if (!TAILQ_EMPTY(&s->waiting) && TAILQ_FIRST(&s->waiting)->nchanges > 0)
+	if (commit_waiting(s))
 		commit_submit(s); /* it comes back here */
 	else if (s->head != NULL)
 		head_seal(s);

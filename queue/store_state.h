@@ -132,6 +132,7 @@ bool spool_has_segments(const struct store *);
 struct batch *batch_new(struct store *);
 void batch_free(struct batch *);
 void commit_submit(struct store *);
+bool commit_waiting(const struct store *); /* is there a change to submit? */
 void commit_on_submit(evutil_socket_t, short, void *store);
 void commit_later(struct store *); /* at the end of this turn of the loop */
 void commit_fail_waiting(struct store *, int err);

@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <pthread.h>
 
 #include <check.h>
@@ -22,6 +23,8 @@ struct faulty {
 	int err;
 	ino_t failed;	     /* what it was that failed first */
 	unsigned used_again; /* writes and syncs of that, since */
+	bool fail_recycling; /* the sync after a segment has lost its name */
+	bool renamed;
 	enum disk_op held_op;
 	bool hold, held; /* held_op waits; one does */
 	unsigned count[DISK_UNLINK + 1];
@@ -60,6 +63,14 @@ faulty_enter(void *arg, const struct disk_call *call)
 		if (f->failed == 0)
 			f->failed = st.st_ino;
 		err = f->err;
+	}
+	if ((call->op == DISK_RENAME || call->op == DISK_UNLINK) &&
+	    strstr(call->name, ".seg") != NULL)
+		f->renamed = true;
+	if (call->op == DISK_SYNC && S_ISDIR(st.st_mode)) {
+		if (f->renamed && f->fail_recycling)
+			err = EIO;
+		f->renamed = false;
 	}
 	pthread_mutex_unlock(&f->lock);
 	return err;
