@@ -48,9 +48,9 @@ struct history {
 	struct buf noted;
 	struct appending append;
 	bool busy;
-	struct waiters next, now; /* for the next job; for this one */
-	uint64_t highest;	  /* in the files, at the start */
-	uint64_t told;		  /* the last sequence that was noted */
+	struct waiters next, now;     /* for the next job; for this one */
+	struct history_mark in_files; /* at the start */
+	struct history_mark told;     /* noted by now */
 	bool failing;
 };
 
@@ -186,7 +186,12 @@ run_appending(struct job *job)
 static void
 note(struct history *h, uint64_t seq, const struct history_event *e)
 {
-	h->told = seq;
+	if (h->told.seq != seq)
+		h->told = (struct history_mark){ .seq = seq };
+	h->told.events++;
+	/* A start reads records again that are told of already. */
+	if (history_reaches(h->in_files, h->told))
+		return;
 	if (history_put(&h->noted, seq, e) == -1 && !h->failing) {
 		h->failing = true;
 		log_warn("history-lost", log_id("id", e->id));
@@ -261,8 +266,7 @@ note_result(struct history *h, const struct record *rec)
 void
 history_note(struct store *s, const struct record *rec)
 {
-	/* A start reads records again that are told of already. */
-	if (rec->seq <= s->history->highest)
+	if (rec->seq < s->history->in_files.seq)
 		return;
 	if (rec->type == RECORD_MESSAGE)
 		note_accepted(s->history, rec);
@@ -319,40 +323,50 @@ history_sync(struct store *s, void (*done)(void *arg), void *arg)
 	history_push(s);
 }
 
-uint64_t
-history_highest(const struct history *h)
+bool
+history_reaches(struct history_mark have, struct history_mark want)
 {
-	return h->highest;
+	return have.seq > want.seq ||
+	    (have.seq == want.seq && have.events >= want.events);
 }
 
-uint64_t
+struct history_mark
+history_in_files(const struct history *h)
+{
+	return h->in_files;
+}
+
+struct history_mark
 history_told(const struct history *h)
 {
-	return h->told > h->highest ? h->told : h->highest;
+	return history_reaches(h->in_files, h->told) ? h->in_files : h->told;
 }
 
 /* ---- at set-up -------------------------------------------------------------------------- */
 
-/* The valid part of a file, and the last sequence in it (0: none). */
+/* The valid part of a file, and how far it reaches (sequence 0: it is empty). */
 static int
-measure(int fd, uint64_t *end, uint64_t *seq)
+measure(int fd, uint64_t *end, struct history_mark *mark)
 {
 	struct history_event e;
 	struct span left;
 	struct stat st;
 	struct buf b;
+	uint64_t seq;
 	ssize_t n;
 	char *p;
 
-	*end = *seq = 0;
+	*end = 0;
 	buf_init(&b, SIZE_MAX / 2);
 	if (fstat(fd, &st) == -1 ||
 	    (p = buf_reserve(&b, (size_t)st.st_size)) == NULL)
 		return -1;
 	n = disk_read(fd, p, (size_t)st.st_size, 0);
 	left = span_from(p, n > 0 ? (size_t)n : 0);
-	while (history_get(&left, seq, &e) == 1)
-		continue;
+	while (history_get(&left, &seq, &e) == 1) {
+		mark->events = mark->seq == seq ? mark->events + 1 : 1;
+		mark->seq = seq;
+	}
 	*end = (n > 0 ? (uint64_t)n : 0) - left.n;
 	buf_fini(&b);
 	return n == -1 ? -1 : 0;
@@ -368,10 +382,10 @@ find_end(struct history *h, const struct slice *v, ssize_t n, int64_t now)
 	uint64_t end;
 	int fd;
 
-	for (ssize_t i = n - 1; i >= 0 && h->highest == 0; i--) {
+	for (ssize_t i = n - 1; i >= 0 && h->in_files.seq == 0; i--) {
 		history_name(name, v[i].begin);
 		fd = openat(a->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd == -1 || measure(fd, &end, &h->highest) == -1)
+		if (fd == -1 || measure(fd, &end, &h->in_files) == -1)
 			return -1;
 		if (i < n - 1 || v[i].begin < now - now % HISTORY_SLICE) {
 			/* What was read may not be on disk yet. */

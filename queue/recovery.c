@@ -235,6 +235,7 @@ static bool
 load_summary(struct store *s, const struct found *f, struct buf *b)
 {
 	struct segment *seg = f->segment;
+	struct history_mark told;
 	struct record_batch batch;
 	struct record rec;
 	struct span left;
@@ -249,7 +250,8 @@ load_summary(struct store *s, const struct found *f, struct buf *b)
 	left =
 	    span_skip(span_from(b->p, (size_t)batch.bytes), RECORD_BATCH_SIZE);
 	if (record_peek(left, &rec) == -1 ||
-	    summary_told(rec.payload) > history_highest(s->history))
+	    !summary_told(rec.payload, &told) ||
+	    !history_reaches(history_in_files(s->history), told))
 		return false;
 	for (; record_peek(left, &rec) == 0; left = span_skip(left, rec.size))
 		if (rec.type == RECORD_SUMMARY &&
@@ -370,7 +372,7 @@ store_recover(struct store *s)
 	struct recovery r = { .store = s };
 	uint64_t damaged = s->count.damaged;
 
-	scan_saw_sequence(s, history_highest(s->history));
+	scan_saw_sequence(s, history_in_files(s->history).seq);
 	walk(s->log_dir, "spool/log", on_log_name, &r);
 	open_segments(&r);
 	load_segments(&r);

@@ -53,6 +53,12 @@ struct spare {
 struct history;
 struct reclaim;
 
+/* How far a history goes: events of the last record that it tells of. */
+struct history_mark {
+	uint64_t seq;
+	uint32_t events;
+};
+
 struct store {
 	struct store_options opt; /* strings are the store's */
 	int dir, lock, log_dir, content_dir, history_dir, damaged_dir;
@@ -183,9 +189,9 @@ void summary_touch(struct store *, struct segment *, uint64_t id);
 int summary_put_highest(struct buf *, uint64_t id); /* a SUMMARY record */
 /* All SUMMARY records of a segment that is about to be sealed; count, or -1. */
 int summary_put(struct store *, const struct segment *, struct buf *);
-/* The sequence up to which the history must reach before a seal batch may stand
- * for its segment's records: from the first SUMMARY of the batch. */
-uint64_t summary_told(struct span payload);
+/* How far the history must reach before a seal batch may stand for its segment's
+ * records: from the first SUMMARY of the batch.  False: it does not tell. */
+bool summary_told(struct span payload, struct history_mark *);
 int summary_apply(struct store *, struct segment *, struct span payload);
 /* The state of a message's recipients as rows, without texts. */
 struct state_rows {
@@ -205,8 +211,9 @@ void history_note(struct store *, const struct record *);
 void history_push(struct store *); /* what was noted, to the thread */
 /* All that was noted is on disk (or lost for good): done(arg). */
 void history_sync(struct store *, void (*done)(void *arg), void *arg);
-uint64_t history_highest(const struct history *); /* that was in its files */
-uint64_t history_told(const struct history *);	/* the last that was noted */
+bool history_reaches(struct history_mark have, struct history_mark want);
+struct history_mark history_in_files(const struct history *); /* at the start */
+struct history_mark history_told(const struct history *);     /* noted by now */
 int history_recover(struct store *); /* write what recovery noted; at set-up */
 
 /* recovery.c, scan.c */

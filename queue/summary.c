@@ -9,8 +9,8 @@
  *   CONTENT  u64 number, u64 size, u8 is-a-file, u32 offset, u32 size: it lies
  *            in this segment
  *   HIGHEST  u64: the highest id when this was written
- *   TOLD     u64: the sequence of the last record that the history had to tell
- *            of; the first entry of a seal batch
+ *   TOLD     u64 sequence of the last record that the history had to tell of, u32
+ *            events of it; the first entry of a seal batch
  * A place is u64 segment (0: none), u32 offset, u32 size.
  */
 #include <errno.h>
@@ -25,6 +25,7 @@
 #define ENTRY_RCPT    80 /* without the address; at most */
 #define ENTRY_NUMBER  9
 #define ENTRY_CONTENT 26
+#define ENTRY_TOLD    13
 
 enum entry {
 	SUMMARY_MESSAGE = 1,
@@ -78,7 +79,7 @@ summary_seal_size(size_t summary)
 	/* Records are cut between entries: each may be half empty. */
 	size_t records = 2 * (summary / SUMMARY_RECORD) + 1;
 
-	return RECORD_BATCH_SIZE + 2 * ENTRY_NUMBER + summary +
+	return RECORD_BATCH_SIZE + ENTRY_NUMBER + ENTRY_TOLD + summary +
 	    records * (RECORD_HEADER + RECORD_ALIGN);
 }
 
@@ -284,6 +285,17 @@ put_entry(struct writer *out, enum entry kind, uint64_t number)
 		put_number(w, kind, number);
 }
 
+static void
+put_told(struct writer *out, struct history_mark mark)
+{
+	struct wire_put *w = room(out, ENTRY_TOLD);
+
+	if (w == NULL)
+		return;
+	put_number(w, SUMMARY_TOLD, mark.seq);
+	wire_put_u32(w, mark.events);
+}
+
 int
 summary_put_highest(struct buf *b, uint64_t id)
 {
@@ -302,7 +314,7 @@ summary_put(struct store *s, const struct segment *seg, struct buf *b)
 	const struct content *c;
 
 	state_rows_init(&rows);
-	put_entry(&out, SUMMARY_TOLD, history_told(s->history));
+	put_told(&out, history_told(s->history));
 	TAILQ_FOREACH (c, &seg->contents, in_segment)
 		put_content(&out, c);
 	for (size_t i = 0; i < seg->ntouched; i++)
@@ -361,14 +373,15 @@ apply_content(struct store *s, struct segment *seg, struct wire_get *w)
 		index_content_at(s->index, number, size, file, place);
 }
 
-uint64_t
-summary_told(struct span payload)
+bool
+summary_told(struct span payload, struct history_mark *mark)
 {
 	struct wire_get w = wire_reader(payload);
+	bool told = wire_get_u8(&w) == SUMMARY_TOLD;
 
-	if (wire_get_u8(&w) != SUMMARY_TOLD)
-		return UINT64_MAX;
-	return wire_get_u64(&w);
+	mark->seq = wire_get_u64(&w);
+	mark->events = wire_get_u32(&w);
+	return told && !w.bad;
 }
 
 int
@@ -392,6 +405,7 @@ summary_apply(struct store *s, struct segment *seg, struct span payload)
 			break;
 		case SUMMARY_TOLD:
 			wire_get_u64(&w);
+			wire_get_u32(&w);
 			break;
 		default:
 			w.bad = true;

@@ -392,7 +392,7 @@ pc_crash(
 	struct pc_names names;
 	char name[256];
 
-	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_msg(mkdir(path, 0700) == 0, "%s: %m", path);
 	for (size_t dir = 0; dir < PC_DIRS; dir++) {
 		snprintf(name, sizeof name, "%s/%s", path, pc_dirs[dir]);
 		mkdir(name, 0700);

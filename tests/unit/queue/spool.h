@@ -259,7 +259,8 @@ spool_check_content(struct spool *sp, const struct message *m)
 	struct buf b;
 
 	buf_init(&b, 64 * 1024 * 1024);
-	ck_assert_int_eq(content_load(sp->store, m->content, SIZE_MAX, &b), 0);
+	ck_assert_msg(content_load(sp->store, m->content, SIZE_MAX, &b) == 0,
+	    "content: %m");
 	id_format(want, m->content->number);
 	ck_assert_uint_ge(b.n, ID_LEN);
 	ck_assert_int_eq(memcmp(b.p, want, ID_LEN), 0);
