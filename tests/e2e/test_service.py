@@ -17,7 +17,10 @@ NAMES = {"master", "logger", "smtpd", "lookup", "resolver", "queue", "local", "r
 
 
 def status(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    try:
+        text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return {"Seccomp_filters": "0"}
     return dict(re.findall(r"^(\w+):\s*(.*)$", text, re.M))
 
 
@@ -29,12 +32,15 @@ class Confinement(unittest.TestCase):
     def check(self, service):
         pids = service.pids()
         self.assertEqual(set(pids), NAMES)
+        of_master = int(status(service.master_pid())["Seccomp_filters"])
         uids = {}
         for name, all_of in pids.items():
             for pid in all_of:
                 s = status(pid)
                 with self.subTest(name):
                     self.assertEqual(s["Seccomp"], "2")
+                    if name != "master":        # its own filter, not only the inherited one
+                        self.assertGreater(int(s["Seccomp_filters"]), of_master)
                     self.assertEqual(s["NoNewPrivs"], "1")
                     uids.setdefault(name, set()).add(int(s["Uid"].split()[0]))
                     self.assertEqual(len(set(s["Uid"].split())), 1)
@@ -125,9 +131,11 @@ class BrokenInto(unittest.TestCase):
 
     def inject(self, name, call, *args):
         """Its result: KILLED, or the number that the call returned."""
-        # A new one is confined a moment after it has its name.
+        # A new one has master's filter at once, and its own a moment later.
+        of_master = int(status(self.service.master_pid())["Seccomp_filters"])
         pid = wait_for(lambda: [p for p in self.service.pids().get(name, [])
-                                if status(p)["Seccomp"] == "2"], 40)[0]
+                                if int(status(p)["Seccomp_filters"]) > of_master
+                                or name == "master"], 40)[0]
         done = subprocess.run([str(BUILD / "tests/tools/inject"), str(pid), str(SYS[call]),
                                *map(str, args)], capture_output=True, text=True, timeout=30)
         self.assertEqual(done.returncode, 0, done.stderr)
