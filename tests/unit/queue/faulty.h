@@ -25,6 +25,7 @@ struct faulty {
 	unsigned used_again; /* writes and syncs of that, since */
 	bool fail_recycling; /* the sync after a segment has lost its name */
 	bool renamed;
+	unsigned unsynced; /* segments that went before the last was synced */
 	enum disk_op held_op;
 	bool hold, held; /* held_op waits; one does */
 	unsigned count[DISK_UNLINK + 1];
@@ -65,8 +66,10 @@ faulty_enter(void *arg, const struct disk_call *call)
 		err = f->err;
 	}
 	if ((call->op == DISK_RENAME || call->op == DISK_UNLINK) &&
-	    strstr(call->name, ".seg") != NULL)
+	    strstr(call->name, ".seg") != NULL) {
+		f->unsynced += f->renamed;
 		f->renamed = true;
+	}
 	if (call->op == DISK_SYNC && S_ISDIR(st.st_mode)) {
 		if (f->renamed && f->fail_recycling)
 			err = EIO;
