@@ -1,6 +1,8 @@
 /*
  * unbound.c - settings of libunbound; see unbound.h.
  */
+#include <unistd.h>
+
 #include "common/bytes/log.h"
 #include "lookup/dns/packet.h"
 #include "lookup/dns/unbound.h"
@@ -86,7 +88,9 @@ unbound_open(struct process *p)
 		    ub_ctx_set_fwd(u, p->conf->resolvers[i].address));
 	if (p->conf->nresolvers == 0)
 		must(RESOLV_CONF, ub_ctx_resolvconf(u, RESOLV_CONF));
-	must(HOSTS, ub_ctx_hosts(u, HOSTS));
+	/* A small container has none. */
+	if (access(HOSTS, F_OK) == 0)
+		must(HOSTS, ub_ctx_hosts(u, HOSTS));
 	complete(u);
 	return u;
 }
