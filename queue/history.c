@@ -5,21 +5,16 @@
  * write for all that came while it was busy.  A failure costs the story of some
  * messages, never a message: it is logged, and a new file begun.
  */
-#include <sys/stat.h>
-
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/bytes/log.h"
 #include "common/mail/address.h"
 #include "common/msg/history.h"
-#include "queue/store_state.h"
+#include "queue/history_file.h"
 
 #define NOTED_MAX (64 * 1024 * 1024)
-#define NAMES_MAX (HISTORY_NAME_LEN + 1)
 
 struct waiter {
 	void (*done)(void *arg);
@@ -32,14 +27,9 @@ TAILQ_HEAD(waiters, waiter);
 struct appending {
 	struct job job;
 	struct history *history;
+	struct history_file file;
 	struct buf bytes;
 	bool sync;
-	int dir, fd;
-	int64_t begin; /* of the file, seconds; its name */
-	bool fresh;    /* the file failed: begin another one */
-	uint64_t end;
-	int64_t keep; /* seconds */
-	uint64_t keep_size;
 	int err;
 };
 
@@ -54,131 +44,12 @@ struct history {
 	bool failing;
 };
 
-/* ---- files: in the thread, or at set-up --------------------------------------------- */
-
-struct slice {
-	int64_t begin;
-	uint64_t size;
-};
-
-static int
-slice_cmp(const void *a, const void *b)
-{
-	const struct slice *x = a, *y = b;
-
-	return x->begin < y->begin ? -1 : x->begin > y->begin;
-}
-
-/* All files, the oldest first; how many, or -1. */
-static ssize_t
-list(int dir_fd, struct slice **slices)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd != -1 ? fdopendir(fd) : NULL;
-	struct slice *v = NULL, *grown;
-	struct dirent *e;
-	struct stat st;
-	size_t n = 0;
-	int64_t begin;
-
-	if (dir == NULL)
-		return -1;
-	while ((e = readdir(dir)) != NULL) {
-		if (!history_name_parse(span_of(e->d_name), &begin) ||
-		    fstatat(dir_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-			continue;
-		if ((grown = reallocarray(v, n + 1, sizeof *v)) == NULL)
-			break;
-		v = grown;
-		v[n++] = (struct slice){ begin, (uint64_t)st.st_size };
-	}
-	closedir(dir);
-	if (n > 0)
-		qsort(v, n, sizeof *v, slice_cmp);
-	*slices = v;
-	return (ssize_t)n;
-}
-
-static void
-prune(struct appending *a, int64_t now)
-{
-	struct slice *v = NULL;
-	ssize_t n = list(a->dir, &v);
-	uint64_t total = 0;
-	char name[NAMES_MAX];
-
-	for (ssize_t i = 0; i < n; i++)
-		total += v[i].size;
-	for (ssize_t i = 0; i < n; i++) {
-		if (v[i].begin + HISTORY_SLICE >= now - a->keep &&
-		    total <= a->keep_size)
-			break;
-		if (v[i].begin == a->begin)
-			break;
-		history_name(name, v[i].begin);
-		if (disk_unlink(a->dir, name) == 0)
-			total -= v[i].size;
-	}
-	free(v);
-}
-
-/* The file for now: the one that is open, or the next. */
-static int
-open_slice(struct appending *a, int64_t now)
-{
-	int64_t begin = now - now % HISTORY_SLICE;
-	char name[NAMES_MAX];
-
-	if (a->fd != -1 && begin <= a->begin)
-		return 0;
-	/* Not before all of the last one is on disk: what is missing at the
-	 * next start is then always the newest. */
-	if (a->fd != -1 && disk_sync(a->fd) == -1)
-		return -1;
-	if (a->fd != -1)
-		close(a->fd);
-	a->begin = a->fresh ? now : begin;
-	a->end = 0;
-	history_name(name, a->begin);
-	if ((a->fd = disk_create(a->dir, name, 0640)) == -1)
-		return -1;
-	a->fresh = false;
-	prune(a, now);
-	return disk_sync(a->dir);
-}
-
-static int
-append(struct appending *a, int64_t now)
-{
-	if (a->bytes.n > 0) {
-		if (open_slice(a, now) == -1 ||
-		    disk_write(a->fd, a->bytes.p, a->bytes.n, (off_t)a->end) ==
-			-1)
-			return -1;
-		a->end += a->bytes.n;
-	}
-	return a->sync && a->fd != -1 ? disk_sync(a->fd) : 0;
-}
-
 static void
 run_appending(struct job *job)
 {
 	struct appending *a = (struct appending *)job;
-	uint64_t end = a->end;
 
-	a->err = 0;
-	if (append(a, store_now_us() / 1000000) == 0)
-		return;
-	a->err = errno;
-	/* A reader stops at a torn frame.  If it can be cut off, and nothing was
-	 * to be synced, the file is as good as before. */
-	if (a->fd != -1 && !a->sync && a->end == end &&
-	    disk_truncate(a->fd, (off_t)end) == 0)
-		return;
-	if (a->fd != -1)
-		close(a->fd);
-	a->fd = -1;
-	a->fresh = true;
+	a->err = history_file_append(&a->file, buf_span(&a->bytes), a->sync);
 }
 
 /* ---- collecting ------------------------------------------------------------------------ */
@@ -344,74 +215,10 @@ history_told(const struct history *h)
 
 /* ---- at set-up -------------------------------------------------------------------------- */
 
-/* The valid part of a file, and how far it reaches (sequence 0: it is empty). */
-static int
-measure(int fd, uint64_t *end, struct history_mark *mark)
-{
-	struct history_event e;
-	struct span left;
-	struct stat st;
-	struct buf b;
-	uint64_t seq;
-	ssize_t n;
-	char *p;
-
-	*end = 0;
-	buf_init(&b, SIZE_MAX / 2);
-	if (fstat(fd, &st) == -1 ||
-	    (p = buf_reserve(&b, (size_t)st.st_size)) == NULL)
-		return -1;
-	n = disk_read(fd, p, (size_t)st.st_size, 0);
-	left = span_from(p, n > 0 ? (size_t)n : 0);
-	while (history_get(&left, &seq, &e) == 1) {
-		mark->events = mark->seq == seq ? mark->events + 1 : 1;
-		mark->seq = seq;
-	}
-	*end = (n > 0 ? (uint64_t)n : 0) - left.n;
-	buf_fini(&b);
-	return n == -1 ? -1 : 0;
-}
-
-/* Go on in the newest file, behind its last whole frame; and learn from the
- * newest that has any where the history ends. */
-static int
-find_end(struct history *h, const struct slice *v, ssize_t n, int64_t now)
-{
-	struct appending *a = &h->append;
-	char name[NAMES_MAX];
-	uint64_t end;
-	int fd;
-
-	for (ssize_t i = n - 1; i >= 0 && h->in_files.seq == 0; i--) {
-		history_name(name, v[i].begin);
-		fd = openat(a->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd == -1 || measure(fd, &end, &h->in_files) == -1)
-			return -1;
-		if (i < n - 1 || v[i].begin < now - now % HISTORY_SLICE) {
-			/* What was read may not be on disk yet. */
-			disk_sync(fd);
-			close(fd);
-			continue;
-		}
-		if (end < v[i].size && disk_truncate(fd, (off_t)end) == -1) {
-			a->fresh = true;
-			close(fd);
-			continue;
-		}
-		a->fd = fd;
-		a->begin = v[i].begin;
-		a->end = end;
-	}
-	return 0;
-}
-
 struct history *
 history_new(struct store *s)
 {
 	struct history *h = calloc(1, sizeof *h);
-	int64_t now = store_now_us() / 1000000;
-	struct slice *v = NULL;
-	ssize_t n;
 
 	if (h == NULL)
 		return NULL;
@@ -423,35 +230,28 @@ history_new(struct store *s)
 	h->append.job =
 	    (struct job){ .run = run_appending, .done = on_appending };
 	h->append.history = h;
-	h->append.dir = s->history_dir;
-	h->append.fd = -1;
-	h->append.keep = s->opt.history;
-	h->append.keep_size = s->opt.history_size;
-	n = list(s->history_dir, &v);
-	if (n == -1 || find_end(h, v, n, now) == -1) {
-		free(v);
-		history_free(h);
-		return NULL;
-	}
-	free(v);
-	prune(&h->append, now);
-	return h;
+	h->append.file = (struct history_file){
+		.dir = s->history_dir,
+		.fd = -1,
+		.keep = s->opt.history,
+		.keep_size = s->opt.history_size,
+	};
+	if (history_file_open(&h->append.file, &h->in_files) == 0)
+		return h;
+	history_free(h);
+	return NULL;
 }
 
 int
 history_recover(struct store *s)
 {
-	struct appending *a = &s->history->append;
-	struct buf was = a->bytes;
+	struct history *h = s->history;
 
-	if (s->history->noted.n == 0)
+	if (h->noted.n == 0)
 		return 0;
-	a->bytes = s->history->noted;
-	s->history->noted = was;
-	a->sync = true;
-	run_appending(&a->job);
-	errno = a->err;
-	return a->err == 0 ? 0 : -1;
+	errno = history_file_append(&h->append.file, buf_span(&h->noted), true);
+	buf_clear(&h->noted);
+	return errno == 0 ? 0 : -1;
 }
 
 void
@@ -466,8 +266,8 @@ history_free(struct history *h)
 		TAILQ_REMOVE(&h->now, w, next);
 		free(w);
 	}
-	if (h->append.fd != -1)
-		close(h->append.fd);
+	if (h->append.file.fd != -1)
+		close(h->append.file.fd);
 	buf_fini(&h->append.bytes);
 	buf_fini(&h->noted);
 	free(h);

@@ -9,23 +9,16 @@
 
 #include <bsd/string.h>
 
+#include "queue/content_index.h"
+#include "queue/domains.h"
 #include "queue/segment.h"
 
-struct domain {
-	RB_ENTRY(domain) by_name;
-	uint32_t refs;
-	char name[];
-};
-
 RB_HEAD(messages, message);
-RB_HEAD(contents, content);
-RB_HEAD(domains, domain);
 
 struct index {
 	struct messages messages;
-	struct contents contents;
+	struct content_index contents;
 	struct domains domains;
-	TAILQ_HEAD(, content) unnamed; /* refs is 0 */
 	struct index_hooks hooks;
 	size_t nmessages, nleft;
 	uint64_t highest;
@@ -37,26 +30,9 @@ message_cmp(struct message *a, struct message *b)
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-static int
-content_cmp(struct content *a, struct content *b)
-{
-	return a->number < b->number ? -1 : a->number > b->number;
-}
-
-static int
-domain_cmp(struct domain *a, struct domain *b)
-{
-	return strcmp(a->name, b->name);
-}
-
 /* RB_GENERATE_STATIC of libbsd needs an __unused that it does not define. */
 RB_GENERATE_INTERNAL(
     messages, message, by_id, message_cmp, __attribute__((__unused__)) static)
-RB_GENERATE_INTERNAL(contents, content, by_number, content_cmp,
-    __attribute__((__unused__)) static)
-RB_GENERATE_INTERNAL(
-    domains, domain, by_name, domain_cmp, __attribute__((__unused__)) static)
-
 struct index *
 index_new(void)
 {
@@ -65,9 +41,8 @@ index_new(void)
 	if (ix == NULL)
 		return NULL;
 	RB_INIT(&ix->messages);
-	RB_INIT(&ix->contents);
-	RB_INIT(&ix->domains);
-	TAILQ_INIT(&ix->unnamed);
+	content_index_init(&ix->contents);
+	domains_init(&ix->domains);
 	return ix;
 }
 
@@ -75,125 +50,6 @@ void
 index_hooks(struct index *ix, const struct index_hooks *hooks)
 {
 	ix->hooks = *hooks;
-}
-
-/* ---- domains --------------------------------------------------------------- */
-
-static const char *
-domain_hold(struct index *ix, struct span name)
-{
-	struct domain *d, *have;
-
-	if ((d = malloc(sizeof *d + name.n + 1)) == NULL)
-		return NULL;
-	d->refs = 1;
-	if (name.n > 0)
-		memcpy(d->name, name.p, name.n);
-	d->name[name.n] = '\0';
-	if ((have = RB_INSERT(domains, &ix->domains, d)) == NULL)
-		return d->name;
-	free(d);
-	have->refs++;
-	return have->name;
-}
-
-static void
-domain_release(struct index *ix, const char *name)
-{
-	struct domain *d;
-
-	if (name == NULL)
-		return;
-	d = (struct domain *)(void *)((char *)(uintptr_t)name -
-	    offsetof(struct domain, name));
-	if (--d->refs > 0)
-		return;
-	RB_REMOVE(domains, &ix->domains, d);
-	free(d);
-}
-
-/* ---- contents ---------------------------------------------------------------
- * A content that is named stands in the list of its segment, one that is not
- * in `unnamed`, one that is named and nowhere to be found in none. */
-
-static void
-content_unlist(struct index *ix, struct content *c)
-{
-	struct segment *s = c->place.segment;
-
-	if (c->refs == 0)
-		TAILQ_REMOVE(&ix->unnamed, c, in_segment);
-	else if (s != NULL) {
-		TAILQ_REMOVE(&s->contents, c, in_segment);
-		s->live -= c->place.size;
-	}
-}
-
-static void
-content_list(struct index *ix, struct content *c)
-{
-	struct segment *s = c->place.segment;
-
-	if (c->refs == 0)
-		TAILQ_INSERT_TAIL(&ix->unnamed, c, in_segment);
-	else if (s != NULL) {
-		TAILQ_INSERT_TAIL(&s->contents, c, in_segment);
-		s->live += c->place.size;
-	}
-}
-
-static void
-content_refer(struct index *ix, struct content *c, int by)
-{
-	content_unlist(ix, c);
-	c->refs += (uint32_t)by;
-	content_list(ix, c);
-}
-
-/* The content with that number, made (nowhere as yet) if there is none. */
-static struct content *
-content_make(struct index *ix, uint64_t number, uint64_t size)
-{
-	struct content *c = index_content(ix, number);
-
-	if (c != NULL || (c = calloc(1, sizeof *c)) == NULL)
-		return c;
-	c->number = number;
-	c->size = size;
-	RB_INSERT(contents, &ix->contents, c);
-	content_list(ix, c);
-	return c;
-}
-
-void
-index_content_at(struct index *ix, uint64_t number, uint64_t size, bool file,
-    struct place place)
-{
-	struct content *c = content_make(ix, number, size);
-
-	if (c == NULL)
-		return;
-	index_seen(ix, number);
-	content_unlist(ix, c);
-	c->size = size;
-	c->file = file;
-	c->place = place;
-	content_list(ix, c);
-}
-
-void
-index_sweep(struct index *ix,
-    void (*dropped)(void *arg, const struct content *), void *arg)
-{
-	struct content *c;
-
-	while ((c = TAILQ_FIRST(&ix->unnamed)) != NULL) {
-		TAILQ_REMOVE(&ix->unnamed, c, in_segment);
-		RB_REMOVE(contents, &ix->contents, c);
-		if (dropped != NULL)
-			dropped(arg, c);
-		free(c);
-	}
 }
 
 /* ---- messages --------------------------------------------------------------- */
@@ -227,7 +83,7 @@ static void
 message_free(struct index *ix, struct message *m)
 {
 	for (uint32_t i = 0; i < m->nrcpts; i++)
-		domain_release(ix, m->rcpts[i].domain);
+		domains_release(&ix->domains, m->rcpts[i].domain);
 	free(m);
 }
 
@@ -240,7 +96,7 @@ message_remove(struct index *ix, struct message *m)
 	message_unplace(m);
 	if (ix->hooks.gone != NULL)
 		ix->hooks.gone(ix->hooks.arg, m);
-	content_refer(ix, m->content, -1);
+	content_refer(&ix->contents, m->content, -1);
 	message_free(ix, m);
 }
 
@@ -317,8 +173,8 @@ message_make(struct index *ix, const struct record_message *rec)
 
 		r->message = m;
 		r->local = keep(&at, local);
-		r->domain =
-		    domain_hold(ix, span_skip(row.address, local.n + 1));
+		r->domain = domains_hold(
+		    &ix->domains, span_skip(row.address, local.n + 1));
 		if (r->domain == NULL) {
 			message_free(ix, m);
 			return NULL;
@@ -342,13 +198,14 @@ all_final(const struct record_message *rec)
 static struct message *
 message_add(struct index *ix, const struct record_message *rec)
 {
-	struct content *c = content_make(ix, rec->content, rec->size);
+	struct content *c =
+	    content_make(&ix->contents, rec->content, rec->size);
 	struct message *m = c != NULL ? message_make(ix, rec) : NULL;
 
 	if (m == NULL)
 		return NULL;
 	m->content = c;
-	content_refer(ix, c, 1);
+	content_refer(&ix->contents, c, 1);
 	RB_INSERT(messages, &ix->messages, m);
 	ix->nmessages++;
 	ix->nleft += m->left;
@@ -480,9 +337,22 @@ index_after(struct index *ix, uint64_t id)
 struct content *
 index_content(struct index *ix, uint64_t number)
 {
-	struct content key = { .number = number };
+	return content_find(&ix->contents, number);
+}
 
-	return RB_FIND(contents, &ix->contents, &key);
+void
+index_content_at(struct index *ix, uint64_t number, uint64_t size, bool file,
+    struct place place)
+{
+	content_move(&ix->contents, number, size, file, place);
+	index_seen(ix, number);
+}
+
+void
+index_sweep(struct index *ix,
+    void (*dropped)(void *arg, const struct content *), void *arg)
+{
+	content_sweep(&ix->contents, dropped, arg);
 }
 
 size_t

@@ -6,8 +6,6 @@
  * is damage, and what is left of it is saved record by record.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/bytes/log.h"
@@ -131,10 +129,9 @@ set_aside(struct scan *sc, uint64_t to)
 	struct store *s = sc->store;
 	struct span bytes =
 	    span_from(sc->bytes.p + sc->at, (size_t)(to - sc->at));
-	char name[48];
+	char name[SEGMENT_DAMAGED_MAX];
 
-	snprintf(name, sizeof name, "%016" PRIx64 "-%08" PRIx64,
-	    sc->segment->number, sc->at);
+	segment_damaged_name(name, sc->segment->number, sc->at);
 	s->count.damaged++;
 	log_error("log-damaged",
 	    log_num("segment", (int64_t)sc->segment->number),

@@ -31,6 +31,14 @@ segment_name(
 	    dst, SEGMENT_NAME_MAX, "%016" PRIx64 "%s", number, suffixes[kind]);
 }
 
+void
+segment_damaged_name(
+    char dst[SEGMENT_DAMAGED_MAX], uint64_t number, uint64_t offset)
+{
+	snprintf(dst, SEGMENT_DAMAGED_MAX, "%016" PRIx64 "-%08" PRIx64, number,
+	    offset);
+}
+
 bool
 segment_name_parse(const char *name, uint64_t *number, enum segment_kind *kind)
 {

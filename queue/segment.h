@@ -32,6 +32,11 @@ struct segment {
 	RB_ENTRY(segment) by_number;
 };
 
+/* Bytes of a segment that are set aside: "NUMBER-OFFSET". */
+#define SEGMENT_DAMAGED_MAX 36
+void segment_damaged_name(
+    char dst[SEGMENT_DAMAGED_MAX], uint64_t number, uint64_t offset);
+
 enum segment_kind { SEGMENT_USED, SEGMENT_SPARE };
 
 void segment_name(

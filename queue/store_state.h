@@ -5,9 +5,11 @@
  *   head.c       seal, next head               spare.c     segments for later
  *   change.c     records into batches          commit.c    batches onto the disk
  *   recovery.c   what a start reads            scan.c      one segment, batch by batch
- *   summary.c    what a sealed segment tells   reclaim.c   the oldest segment goes
- *   content.c    reading back                  incoming.c  contents in pieces
- *   history.c    what happened                 admission.c is there room
+ *   summary.c    what a sealed segment tells   admission.c is there room
+ *   reclaim.c    when the oldest segment goes  slice.c     what is live in it is copied
+ *   recycle.c    it becomes a spare            content.c   reading back
+ *   incoming.c   contents in pieces            history.c   what happened
+ *   history_file.c  its files
  */
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
