@@ -69,7 +69,8 @@ class Confinement(unittest.TestCase):
         # lookup and its helper share one
         self.assertEqual(len(set(own)), len(own), uids)
         empty = os.path.realpath(service.dir / "run/empty")
-        for name in ("smtpd", "logger", "remote", "resolver"):
+        # The leak checker needs /proc: a sanitized build keeps its root.
+        for name in () if os.environ.get("SLOW") else ("smtpd", "logger", "remote", "resolver"):
             for pid in pids[name]:
                 self.assertEqual(os.path.realpath(f"/proc/{pid}/root"), empty, name)
         self.assertEqual(os.listdir(empty), [])
@@ -125,6 +126,7 @@ AT_FDCWD, O_RDONLY, O_WRONLY_CREAT = -100, 0, 0o101
 KILLED = "killed 31"
 
 
+@unittest.skipIf(os.environ.get("SLOW"), "a sanitizer needs wider filters: not the real ones")
 @unittest.skipUnless(platform.machine() == "x86_64", "inject knows x86-64 only")
 class BrokenInto(unittest.TestCase):
     """What code inside each running process can still do: one system call at a time."""
