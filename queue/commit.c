@@ -349,7 +349,7 @@ commit_submit(struct store *s)
 	    s->building != NULL || !commit_waiting(s))
 		return;
 	if (s->head == NULL) {
-		if (!s->writable && s->sparing == NULL)
+		if (s->head_waits || (!s->writable && s->sparing == NULL))
 			commit_fail_waiting(s, s->head_error);
 		else
 			head_open(s);

@@ -40,6 +40,7 @@ struct disk_watcher {
 	void (*leave)(void *arg, const struct disk_call *, int rc);
 	void *arg;
 };
+/* While nothing is under way. */
 void disk_watch(const struct disk_watcher *); /* NULL: nobody */
 
 /* 0 (create: a descriptor, read and write), or -1 with errno. */

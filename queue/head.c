@@ -180,6 +180,7 @@ void
 head_failed(struct store *s, int err)
 {
 	s->writable = false;
+	s->head_waits = true;
 	s->head_error = err;
 	log_error("log-not-writable", log_errno(err));
 	commit_fail_waiting(s, err);
@@ -212,7 +213,7 @@ head_open(struct store *s)
 {
 	uint64_t spare;
 
-	if (s->opening != NULL || s->head != NULL ||
+	if (s->opening != NULL || s->head != NULL || s->head_waits ||
 	    (s->closing && !commit_waiting(s)))
 		return;
 	if (!spare_take(s, &spare)) {
@@ -348,6 +349,7 @@ head_on_retry(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	s->head_waits = false;
 	head_open(s);
 	spare_make(s);
 }

@@ -118,12 +118,11 @@ on_sparing(struct job *job)
 	if (p->err == 0)
 		spare_add(s, p->number);
 	free(p);
-	if (s->head == NULL && s->sealing == NULL) {
-		if (s->nspares > 0)
-			head_open(s);
-		else
-			head_failed(s, s->spare_error);
-	}
+	if (s->nspares > 0)
+		head_open(s);
+	else if (s->head == NULL && s->opening == NULL &&
+	    (!s->closing || commit_waiting(s)))
+		head_failed(s, s->spare_error);
 	if (s->spare_error != 0)
 		head_retry_later(s);
 	else

@@ -102,6 +102,7 @@ struct store {
 	size_t nabandons;
 	struct event *retry;
 	bool writable;
+	bool head_waits; /* making one failed: not before `retry` */
 	int head_error, spare_error; /* the last errno, 0: fine */
 
 	/* admission.c */

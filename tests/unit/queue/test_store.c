@@ -142,6 +142,7 @@ START_TEST(a_failed_sync_is_never_tried_again)
 	ck_assert_ptr_null(index_find(store_index(sp.store), lost));
 	ck_assert_ptr_null(index_content(store_index(sp.store), lost));
 	ck_assert_uint_eq(sp.store->nabandons, 0);
+	spool_settle(&sp);
 	disk_watch(NULL);
 	spool_drop(&sp);
 
@@ -184,6 +185,8 @@ START_TEST(without_a_head_all_is_refused)
 	spool_settle(&sp);
 	ck_assert(!store_writable(sp.store));
 	ck_assert_uint_eq(sp.failed, 2);
+	/* It is not tried without end: once, then in some seconds. */
+	ck_assert_uint_eq(disk.times, 999);
 	ck_assert_uint_eq(store_admission(sp.store)->code, 451);
 	ck_assert_uint_ge(admission_changes, 1);
 	/* Nobody waits: later ones fail at once. */
