@@ -29,27 +29,6 @@ struct spool {
 	uint16_t code;	       /* of the last that failed */
 };
 
-/* In memory where there is such a filesystem: the tests sync a lot. */
-static inline void
-spool_make(struct spool *sp, uint64_t segment_size)
-{
-	const char *dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-
-	/* The log of what is tried here says nothing to who runs the tests. */
-	if (getenv("TEST_LOG") == NULL &&
-	    freopen("/dev/null", "w", stderr) == NULL)
-		ck_abort_msg("/dev/null");
-	*sp = (struct spool){ .store = NULL };
-	snprintf(sp->path, sizeof sp->path, "%s/sallyport-XXXXXX", dir);
-	ck_assert_ptr_nonnull(mkdtemp(sp->path));
-	sp->opt = (struct store_options){
-		.spool = sp->path,
-		.segment_size = segment_size,
-		.history = 7 * 86400,
-		.history_size = 1 << 30,
-	};
-}
-
 static inline int
 spool_remove_file(
     const char *path, const struct stat *st, int type, struct FTW *where)
@@ -64,6 +43,43 @@ static inline void
 spool_remove_dir(const char *path)
 {
 	nftw(path, spool_remove_file, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A test that expects the process to end has no other end. */
+static char spool_made[128];
+static pid_t spool_maker;
+
+static inline void
+spool_at_exit(void)
+{
+	if (getpid() == spool_maker)
+		spool_remove_dir(spool_made);
+}
+
+/* In memory where there is such a filesystem: the tests sync a lot. */
+static inline void
+spool_make(struct spool *sp, uint64_t segment_size)
+{
+	const char *dir = getenv("TMPDIR");
+
+	/* The log of what is tried here says nothing to who runs the tests. */
+	if (getenv("TEST_LOG") == NULL &&
+	    freopen("/dev/null", "w", stderr) == NULL)
+		ck_abort_msg("/dev/null");
+	if (dir == NULL)
+		dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	*sp = (struct spool){ .store = NULL };
+	snprintf(sp->path, sizeof sp->path, "%s/sallyport-XXXXXX", dir);
+	ck_assert_ptr_nonnull(mkdtemp(sp->path));
+	strcpy(spool_made, sp->path);
+	spool_maker = getpid();
+	atexit(spool_at_exit);
+	sp->opt = (struct store_options){
+		.spool = sp->path,
+		.segment_size = segment_size,
+		.history = 7 * 86400,
+		.history_size = 1 << 30,
+	};
 }
 
 static inline void
