@@ -288,6 +288,7 @@ END_TEST
 
 START_TEST(a_failed_rename_is_tried_again)
 {
+	spool_settle(&sp);
 	faulty_start(&disk);
 	faulty_set(&disk, DISK_RENAME, ".seg", 1, EIO);
 	turn_over(2);
