@@ -72,7 +72,7 @@ class Confinement(unittest.TestCase):
         # The leak checker needs /proc: a sanitized build keeps its root.
         for name in () if os.environ.get("SLOW") else ("smtpd", "logger", "remote", "resolver"):
             for pid in pids[name]:
-                self.assertEqual(os.path.realpath(f"/proc/{pid}/root"), empty, name)
+                self.assertTrue(os.path.samefile(f"/proc/{pid}/root", empty), name)
         self.assertEqual(os.listdir(empty), [])
         box = home("alice") / "Maildir/new"
         for f in box.iterdir():
