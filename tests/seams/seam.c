@@ -59,8 +59,11 @@ encoded(const struct conf *conf)
 static void
 run(char *path, const char *name, int master, int conf)
 {
-	/* From where it stands: whoever it becomes may not be let through to there
-	 * (a checkout below a directory that is root's alone). */
+	char here[64];
+
+	/* From where it stands: whoever it becomes may not be let through to
+	 * there (a checkout below a directory that is root's alone). */
+	snprintf(here, sizeof here, "./%s", name);
 	*strrchr(path, '/') = '\0';
 	if (chdir(path) == -1)
 		_exit(126);
@@ -81,8 +84,8 @@ run(char *path, const char *name, int master, int conf)
 		_exit(126);
 	if (getenv("SEAM_STRACE") != NULL)
 		execlp("strace", "strace", "-ff", "-o", getenv("SEAM_STRACE"),
-		    name, "1", (char *)NULL);
-	execl(name, name, "1", (char *)NULL);
+		    here, "1", (char *)NULL);
+	execl(here, name, "1", (char *)NULL);
 	_exit(127);
 }
 
