@@ -101,6 +101,7 @@ tests: all $(UNIT) $(SEAMS) $(TOOLS)
 # Everything a fresh Debian 12 machine lacks, then everything that can fail.
 check: deps includes
 	$(MAKE) tests
+	$(MAKE) O=$(O)-clang CC=clang all
 	$(MAKE) O=$(O)-asan $(ASAN) tests
 	tests/check unit e2e faults asan
 
