@@ -1,23 +1,15 @@
 /*
- * connection.c - sockets and what is said on them; see connection.h.
+ * connection.c - the life of a connection, and what the dialogue on it brings; see
+ * connection.h.
  *
  * Only process() and the event handlers end a connection, each as the last
  * thing that it does; finish() is the one place where a connection dies.
  */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "deliver/remote/connection.h"
-
-/* A content buffer above this is not kept for the next message. */
-#define CONTENT_KEEP (16 * 1024)
-
-/* A block of content on its way to a connection's own buffer. */
-static char block[CONTENT_BLOCK];
+#include "deliver/remote/connection_socket.h"
 
 /* ---- life and death -------------------------------------------------------
  */
@@ -63,119 +55,6 @@ finish(struct connection *c)
 	n->remote->nconnections--;
 	destination_wake(n);
 	release(c);
-}
-
-/* ---- writing --------------------------------------------------------------
- */
-
-/* Nothing can be sent; the host may have said why, so what it sent is read
- * before the connection ends. */
-static void
-go_deaf(struct connection *c, enum reply_name why)
-{
-	c->deaf = true;
-	c->why = why;
-	event_del(c->writable);
-	event_active(c->readable, EV_READ, 0);
-}
-
-/* True if all of it went out. */
-static bool
-write_out(struct connection *c, struct buf *b)
-{
-	while (b->n > 0) {
-		ssize_t n =
-		    send(c->fd, b->p, b->n, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1) {
-			if (errno != EAGAIN && errno != EWOULDBLOCK)
-				go_deaf(c, R_HOST_CLOSED);
-			return false;
-		}
-		buf_drop(b, (size_t)n);
-	}
-	return true;
-}
-
-/* The next block, with the end behind the last one.  False: it cannot be read,
- * and must then never look as if it had ended. */
-static bool
-fill(struct connection *c)
-{
-	const struct msg_deliver *d = &c->delivery->d;
-	ssize_t n = delivery_read(c->delivery, block, sizeof block, c->sent);
-	char *to;
-
-	if (n == -1)
-		return false;
-	to = buf_reserve(&c->content, DOT_OUT_MAX((size_t)n) + DOT_END_MAX);
-	if (to == NULL)
-		return false;
-	c->content.n += dot_write(&c->dots, span_from(block, (size_t)n), to);
-	c->sent += (uint64_t)n;
-	if (c->sent < d->prefix.n + d->size)
-		return true;
-	c->content.n += dot_write_end(&c->dots, c->content.p + c->content.n);
-	c->ended = true;
-	return true;
-}
-
-/* What is left of the content: a block a turn, so that one large message does
- * not hold up all others. */
-static bool
-write_content(struct connection *c)
-{
-	while (c->content.n == 0 && !c->ended)
-		if (!fill(c)) {
-			go_deaf(c, R_LOCAL_ERROR);
-			return false;
-		}
-	if (!write_out(c, &c->content) || !c->ended)
-		return false;
-	if (c->content.cap > CONTENT_KEEP)
-		buf_fini(&c->content);
-	client_content_sent(&c->client);
-	return true;
-}
-
-static void
-flush(struct connection *c)
-{
-	bool all;
-
-	if (c->deaf || c->connecting)
-		return;
-	all = write_out(c, &c->client.out);
-	if (all && c->client.state == CLIENT_SENDING)
-		all = write_content(c);
-	if (!all && !c->deaf)
-		event_add(c->writable, NULL);
-}
-
-/* ---- time -----------------------------------------------------------------
- */
-
-/* RFC 5321 section 4.5.3.2: a limit for each reply, whole, and for each block;
- * a host that trickles gets no more time than one that is silent. */
-static void
-arm(struct connection *c)
-{
-	const struct client *l = &c->client;
-	struct connection_step s = { l->state, l->next, c->sent };
-	struct timeval tv = { .tv_sec = client_seconds(l) };
-
-	if (c->connecting)
-		tv.tv_sec =
-		    c->destination->remote->process->conf->connect_timeout;
-	else if (l->state == CLIENT_IDLE)
-		tv.tv_sec = CONNECTION_IDLE_SECONDS;
-	else if (s.state == c->step.state && s.next == c->step.next &&
-	    s.sent == c->step.sent)
-		return;
-	c->step = s;
-	event_add(c->timer, &tv);
 }
 
 /* ---- events of the dialogue -----------------------------------------------
@@ -300,8 +179,8 @@ process(struct connection *c, enum client_event e)
 	if (in.n > 0)
 		memmove(c->in, in.p, in.n);
 	c->nin = in.n;
-	flush(c);
-	arm(c);
+	connection_flush(c);
+	connection_arm(c);
 }
 
 static void
@@ -366,8 +245,8 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		c->connecting = false;
 		event_add(c->readable, NULL);
 	}
-	flush(c);
-	arm(c);
+	connection_flush(c);
+	connection_arm(c);
 }
 
 static void
@@ -389,27 +268,6 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ---- for destination ------------------------------------------------------
  */
-
-static int
-open_socket(struct connection *c, const struct dns_address *a)
-{
-	const struct route *route = &c->destination->route;
-	uint16_t port = route->port != 0 ? route->port : REMOTE_SMTP_PORT;
-	struct sockaddr_storage ss;
-	socklen_t len = ip_to_sockaddr(&ss, &a->ip, port);
-	int on = 1;
-
-	c->fd =
-	    socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->fd == -1)
-		return -1;
-	/* Commands and blocks are written whole: nothing to wait for. */
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(c->fd, (struct sockaddr *)&ss, len) == -1 &&
-	    errno != EINPROGRESS)
-		return -1;
-	return 0;
-}
 
 static int
 open_events(struct connection *c)
@@ -450,7 +308,7 @@ connection_open(struct destination *n, struct delivery *v, uint32_t address)
 	    n->route.kind == ROUTE_LMTP ? CLIENT_LMTP : CLIENT_SMTP,
 	    r->process->conf->hostname);
 	buf_init(&c->content, DOT_OUT_MAX(CONTENT_BLOCK) + DOT_END_MAX);
-	if (open_socket(c, &v->hosts->a[address]) == -1 ||
+	if (connection_socket(c, &v->hosts->a[address]) == -1 ||
 	    open_events(c) == -1) {
 		err = errno;
 		release(c);
@@ -462,7 +320,7 @@ connection_open(struct destination *n, struct delivery *v, uint32_t address)
 	n->nconnections++;
 	r->nconnections++;
 	r->counters.connections++;
-	arm(c);
+	connection_arm(c);
 	return 0;
 }
 

@@ -4,8 +4,8 @@
  *
  *   remote.c       process: peers, stop, status; the hand-outs of queue
  *   destination.c  a next hop: its hosts, its share of connections
- *   connection.c   a socket and the client dialogue on it
- *   client.c       the dialogue itself, without a socket
+ *   connection*.c  a socket and the client dialogue on it
+ *   client*.c      the dialogue itself, without a socket
  *   delivery.c     a hand-out and its results
  */
 #ifndef REMOTE_H

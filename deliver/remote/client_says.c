@@ -1,0 +1,108 @@
+/*
+ * client_says.c - what a client says: the commands, and how a transaction
+ * begins; see client.h.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+
+#include "deliver/remote/client_parts.h"
+
+void
+client_say(struct client *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (buf_vaddf(&c->out, fmt, ap) == -1)
+		c->speechless = true;
+	va_end(ap);
+}
+
+/* RFC 1870 section 3, RFC 6152 section 2: parameters only to who announced
+ * them. */
+void
+client_say_mail(struct client *c)
+{
+	const struct msg_deliver *m = c->mail;
+
+	client_say(c, "MAIL FROM:<%.*s>", (int)m->sender.n, m->sender.p);
+	if (c->size)
+		client_say(c, " SIZE=%" PRIu64, m->prefix.n + m->size);
+	if (c->eight_bit && m->body == BODY_8BITMIME)
+		client_say(c, " BODY=8BITMIME");
+	client_say(c, "\r\n");
+}
+
+void
+client_say_rcpt(struct client *c, uint32_t i)
+{
+	struct span to = c->mail->rcpts[c->rcpts[i]].address;
+
+	client_say(c, "RCPT TO:<%.*s>\r\n", (int)to.n, to.p);
+}
+
+/* All commands up to DATA at once, RFC 2920 section 3.1. */
+static void
+say_all(struct client *c)
+{
+	client_say_mail(c);
+	for (uint32_t i = 0; i < c->nrcpts; i++)
+		client_say_rcpt(c, i);
+	client_say(c, "DATA\r\n");
+}
+
+/* What the host has said it cannot take; RFC 1870 section 6.1, 6152 section 3.
+ */
+static bool
+cannot_take(struct client *c, const struct msg_deliver *mail, struct reply *r)
+{
+	if (c->size_max > 0 && mail->prefix.n + mail->size > c->size_max)
+		reply_make(r, R_TOO_BIG, "announced by the host");
+	else if (mail->body == BODY_8BITMIME && !c->eight_bit)
+		reply_make(r, R_NO_8BITMIME, NULL);
+	else
+		return false;
+	return true;
+}
+
+enum client_event
+client_mail(struct client *c, const struct msg_deliver *mail, const bool *done)
+{
+	struct reply r;
+
+	c->mail = mail;
+	c->nrcpts = c->next = c->naccepted = 0;
+	c->refused = c->answered = false;
+	memset(c->accepted, 0, sizeof c->accepted);
+	for (uint32_t i = 0; i < mail->nrcpts; i++)
+		if (!done[i])
+			c->rcpts[c->nrcpts++] = (uint8_t)i;
+	if (cannot_take(c, mail, &r)) {
+		client_result_all(c, &r);
+		c->then = client_ready(c);
+		return CLIENT_RESULT;
+	}
+	c->piped = c->pipelining;
+	c->state = c->reset ? CLIENT_AT_RSET : CLIENT_AT_MAIL;
+	if (c->reset)
+		client_say(c, "RSET\r\n");
+	if (c->piped)
+		say_all(c);
+	else if (!c->reset)
+		client_say_mail(c);
+	return CLIENT_MORE;
+}
+
+void
+client_content_sent(struct client *c)
+{
+	c->state = CLIENT_AT_END;
+	c->next = 0;
+}
+
+void
+client_quit(struct client *c)
+{
+	c->state = CLIENT_AT_QUIT;
+	client_say(c, "QUIT\r\n");
+}
