@@ -83,6 +83,7 @@ int message_cat(struct admin *, uint64_t id);
 /* the verbs */
 int verb_run(struct admin *);
 int verb_check(struct admin *);
+int verb_config(struct admin *);
 int verb_status(struct admin *);
 int verb_stop(struct admin *);
 int verb_queue(struct admin *);

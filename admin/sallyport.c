@@ -16,6 +16,8 @@ static const struct verb {
 } verbs[] = {
 	{ "run", verb_run, "", "run the mail system in the foreground" },
 	{ "check", verb_check, "", "read the configuration as run would" },
+	{ "config", verb_config, "[--json]",
+	    "every setting in force and where it was set" },
 	{ "status", verb_status, "[--json]",
 	    "the processes of the running service" },
 	{ "stop", verb_stop, "", "end the running service" },

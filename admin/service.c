@@ -1,5 +1,5 @@
 /*
- * service.c - run, check, status, stop: the service as a whole.
+ * service.c - run, check, config, status, stop: the service as a whole.
  */
 #include <stdio.h>
 
@@ -27,6 +27,18 @@ verb_check(struct admin *a)
 	const char *argv[] = { "config", "-c", a->conf_file, NULL };
 
 	no_words(a);
+	program_exec("config", argv);
+}
+
+int
+verb_config(struct admin *a)
+{
+	bool json = a->argc == 1 && strcmp(a->argv[0], "--json") == 0;
+	const char *argv[] = { "config", "-c", a->conf_file, json ? "-j" : "-p",
+		NULL };
+
+	if (!json)
+		no_words(a);
 	program_exec("config", argv);
 }
 

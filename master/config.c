@@ -1,11 +1,12 @@
 /*
  * config.c - the program that reads the configuration.
  *
- *   config -c FILE [-o FD]
+ *   config -c FILE [-o FD | -p | -j]
  *
  * Checks FILE and prints what is wrong with it, one `FILE:LINE: what is wrong;
  * what would be right` a line, exit status 1; or, with -o, writes it to a
- * descriptor in the encoding of conf.h.  A process of its own, so that neither
+ * descriptor in the encoding of conf.h; or, with -p, prints every setting that
+ * is in force and where it was set, with -j as JSON.  A process of its own, so that neither
  * master nor any other ever holds the parser.
  */
 #include <errno.h>
@@ -15,10 +16,12 @@
 
 #include "master/conf/load.h"
 
+enum output { OUTPUT_NONE, OUTPUT_CODED, OUTPUT_TEXT, OUTPUT_JSON };
+
 static int
 usage(void)
 {
-	fputs("usage: config -c FILE [-o FD]\n", stderr);
+	fputs("usage: config -c FILE [-o FD | -p | -j]\n", stderr);
 	return 2;
 }
 
@@ -58,31 +61,71 @@ write_conf(const struct conf *c, const char *file, int fd)
 	return rc;
 }
 
-int
-main(int argc, char **argv)
+static int
+print_record(
+    const struct record *record, const struct conf *c, enum output output)
+{
+	if (record->failed) {
+		fprintf(
+		    stderr, "%s: cannot be printed: out of memory\n", c->file);
+		return 1;
+	}
+	if (output == OUTPUT_JSON)
+		record_print_json(record, c->file, stdout);
+	else
+		record_print(record, c->file, stdout);
+	if (fflush(stdout) == 0)
+		return 0;
+	fprintf(stderr, "standard output: %s\n", strerrordesc_np(errno));
+	return 1;
+}
+
+static int
+run(const char *file, enum output output, int fd)
 {
 	static struct problems problems;
 	static struct conf conf;
-	const char *file = NULL;
-	uint64_t fd = 0;
-	bool output = false;
-	int option, rc = 1;
+	struct record record = { 0 };
+	bool print = output == OUTPUT_TEXT || output == OUTPUT_JSON;
+	int rc = 1;
 
-	while ((option = getopt(argc, argv, "c:o:")) != -1) {
+	if (load_file(&conf, file, &problems, print ? &record : NULL) == 0) {
+		rc = 0;
+		if (output == OUTPUT_CODED)
+			rc = write_conf(&conf, file, fd);
+		else if (print)
+			rc = print_record(&record, &conf, output);
+	}
+	problems_print(&problems, file, stderr);
+	problems_fini(&problems);
+	record_fini(&record);
+	conf_free(&conf);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *file = NULL;
+	enum output output = OUTPUT_NONE;
+	uint64_t fd = 0;
+	int option;
+
+	while ((option = getopt(argc, argv, "c:o:pj")) != -1) {
 		if (option == 'c')
 			file = optarg;
-		else if (option == 'o' &&
-		    span_number(span_of(optarg), INT32_MAX, &fd))
-			output = true;
+		else if (option == '?' || output != OUTPUT_NONE)
+			return usage();
+		else if (option == 'p')
+			output = OUTPUT_TEXT;
+		else if (option == 'j')
+			output = OUTPUT_JSON;
+		else if (span_number(span_of(optarg), INT32_MAX, &fd))
+			output = OUTPUT_CODED;
 		else
 			return usage();
 	}
 	if (file == NULL || optind != argc)
 		return usage();
-	if (load_file(&conf, file, &problems) == 0)
-		rc = output ? write_conf(&conf, file, (int)fd) : 0;
-	problems_print(&problems, file, stderr);
-	problems_fini(&problems);
-	conf_free(&conf);
-	return rc;
+	return run(file, output, (int)fd);
 }

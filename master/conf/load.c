@@ -18,6 +18,18 @@ is_set(const struct parse_section *s, const char *name)
 	return false;
 }
 
+/* A value; `said` is its line in the file, 0 for a default. */
+static void
+read_value(struct reading *r, const struct setting *row, void *base,
+    unsigned line, unsigned said, const char *value)
+{
+	r->path_said = r->path = NULL;
+	row->read(r, row, base, line, value);
+	if (r->record != NULL)
+		record_value(
+		    r->record, r, base == r->conf, row, said, value);
+}
+
 /* A default, word by word where it is one of a list. */
 static void
 read_standard(
@@ -27,12 +39,12 @@ read_standard(
 	char word[CONF_PATH_MAX];
 
 	if (!row->list) {
-		row->read(r, row, base, line, row->standard);
+		read_value(r, row, base, line, 0, row->standard);
 		return;
 	}
 	while (all.n > 0)
 		if (span_copy(word, sizeof word, span_cut(&all, ' ')))
-			row->read(r, row, base, line, word);
+			read_value(r, row, base, line, 0, word);
 }
 
 static void
@@ -44,11 +56,13 @@ read_section(struct reading *r, const struct parse_section *s,
 
 	if (base == NULL)
 		return;
+	if (r->record != NULL)
+		record_section(r->record, place, s->title, s->line);
 	for (size_t i = 0; i < s->nitems; i++) {
 		const struct parse_item *item = &s->items[i];
 		const struct setting *row = setting_named(place, item->name);
 
-		row->read(r, row, base, item->line, item->value);
+		read_value(r, row, base, item->line, item->line, item->value);
 	}
 	for (size_t i = 0; i < place->n; i++) {
 		const struct setting *row = &place->settings[i];
@@ -97,7 +111,7 @@ read_computed(struct reading *r, const struct parse_section *top)
 	if (!is_set(top, "hostname")) {
 		row = setting_named(setting_top(), "hostname");
 		if (machine_name(text, sizeof text))
-			row->read(r, row, c, 0, text);
+			read_value(r, row, c, 0, 0, text);
 		else
 			problems_add(r->problems, 0,
 			    "hostname is not set and this machine's own name "
@@ -110,7 +124,7 @@ read_computed(struct reading *r, const struct parse_section *top)
 		row = setting_named(setting_top(), "postmaster");
 		snprintf(text, sizeof text, "root@%s",
 		    c->ndomains > 0 ? c->domains[0].name : c->hostname);
-		row->read(r, row, c, 0, text);
+		read_value(r, row, c, 0, 0, text);
 	}
 }
 
@@ -206,9 +220,12 @@ locate(struct reading *r, const char *path)
 }
 
 int
-load_file(struct conf *c, const char *path, struct problems *problems)
+load_file(struct conf *c, const char *path, struct problems *problems,
+    struct record *record)
 {
-	struct reading r = { .conf = c, .problems = problems };
+	struct reading r = { .conf = c,
+		.problems = problems,
+		.record = record };
 	struct text text = { 0 };
 	struct buf file;
 	size_t before = problems->n;

@@ -5,9 +5,11 @@
 #define LOAD_H
 
 #include "common/run/conf.h"
-#include "master/conf/problems.h"
+#include "master/conf/record.h"
 
-/* 0, or -1 with problems added; in both cases conf_free() is due. */
-int load_file(struct conf *, const char *path, struct problems *);
+/* 0, or -1 with problems added; in both cases conf_free() is due.  What is in
+ * force goes into the record, where there is one (NULL: none). */
+int load_file(
+    struct conf *, const char *path, struct problems *, struct record *);
 
 #endif

@@ -53,10 +53,12 @@ setting_read_unsupported(struct reading *r, const struct setting *s, void *base,
 }
 
 bool
-setting_path(const struct reading *r, char *dst, size_t size, const char *path)
+setting_path(struct reading *r, char *dst, size_t size, const char *path)
 {
 	int n;
 
+	r->path_said = path;
+	r->path = dst;
 	while (path[0] == '.' && path[1] == '/')
 		path += 2;
 	n = path[0] == '/' ? snprintf(dst, size, "%s", path)

@@ -11,12 +11,18 @@
 #include "common/run/conf.h"
 #include "master/conf/problems.h"
 
+struct record;
+
 /* What values are read into, and what is known while they are. */
 struct reading {
 	struct conf *conf;
 	struct problems *problems;
+	struct record *record;	 /* of what is in force; NULL: none is kept */
 	char dir[CONF_PATH_MAX]; /* of the file: relative paths begin there */
 	unsigned deliver_line;	 /* of the domain that is being read */
+	/* The path in the value that was read last, as it was said (within the
+	 * value) and absolute; NULL: there was none. */
+	const char *path_said, *path;
 };
 
 struct setting;
@@ -67,8 +73,7 @@ setting_read setting_read_unsupported;
 void setting_wrong(
     struct reading *, const struct setting *, unsigned line, const char *value);
 /* An absolute path out of one that may be relative to the file. */
-bool setting_path(
-    const struct reading *, char *dst, size_t size, const char *path);
+bool setting_path(struct reading *, char *dst, size_t size, const char *path);
 /* One more, all zeros, at the end of an array of struct conf; NULL with a
  * problem added. */
 void *setting_grow(struct reading *, void *array, size_t *n, size_t size);

@@ -20,7 +20,7 @@ load(struct conf *c, struct problems *p, struct span file)
 	ck_assert_int_ne(fd, -1);
 	ck_assert_int_eq(write(fd, file.p, file.n), (ssize_t)file.n);
 	close(fd);
-	rc = load_file(c, path, p);
+	rc = load_file(c, path, p, NULL);
 	unlink(path);
 	return rc;
 }
@@ -395,7 +395,7 @@ START_TEST(the_example_is_right)
 {
 	struct problems p = { .n = 0 };
 	struct conf c;
-	int rc = load_file(&c, "etc/sallyport.conf", &p);
+	int rc = load_file(&c, "etc/sallyport.conf", &p, NULL);
 
 	ck_assert_msg(rc == 0, "%s", p.n > 0 ? p.list[0].text : "");
 	ck_assert_uint_gt(c.nlistens, 0);
