@@ -35,6 +35,20 @@ channels_pair_of(enum peer a, enum peer b)
 	return false;
 }
 
+bool
+channels_stays(enum peer kind)
+{
+	return kind == PEER_QUEUE || kind == PEER_CONTROL ||
+	    kind == PEER_LOGGER;
+}
+
+bool
+channels_between(const struct child *a, const struct child *b)
+{
+	return a->generation == b->generation || channels_stays(a->kind) ||
+	    channels_stays(b->kind);
+}
+
 static void
 give_end(struct child *to, const struct child *peer, int fd)
 {
@@ -75,28 +89,27 @@ give_listener(struct child *c, uint32_t index, int fd)
 static void
 give_listeners(struct child *c)
 {
-	const struct master *m = c->master;
+	const struct generation *g = c->generation;
 
-	if (c->channel == NULL)
+	if (c->channel == NULL || c->role != ROLE_PLACE)
 		return;
 	if (c->kind == PEER_CONTROL)
-		give_listener(c, 0, m->control);
-	for (size_t i = 0; c->kind == PEER_SMTPD && i < m->conf.nlistens; i++)
-		give_listener(c, (uint32_t)i, m->listeners[i]);
+		give_listener(c, 0, c->master->control);
+	for (size_t i = 0; c->kind == PEER_SMTPD && i < g->conf.nlistens; i++)
+		give_listener(c, (uint32_t)i, g->listeners[i]);
 }
 
 static void
 connect_pair(struct master *m, const struct pair *p, const struct child *only)
 {
-	for (size_t i = 0; i < m->nchildren; i++)
-		for (size_t j = 0; j < m->nchildren; j++) {
-			struct child *a = &m->children[i];
-			struct child *b = &m->children[j];
+	struct child *a, *b;
 
+	TAILQ_FOREACH (a, &m->children, link)
+		TAILQ_FOREACH (b, &m->children, link)
 			if (a->kind == p->a && b->kind == p->b &&
+			    channels_between(a, b) &&
 			    (only == NULL || only == a || only == b))
 				connect_two(a, b);
-		}
 }
 
 void
@@ -110,8 +123,10 @@ channels_make(struct child *c)
 void
 channels_make_all(struct master *m)
 {
+	struct child *c;
+
 	for (size_t i = 0; i < NPAIRS; i++)
 		connect_pair(m, &pairs[i], NULL);
-	for (size_t i = 0; i < m->nchildren; i++)
-		give_listeners(&m->children[i]);
+	TAILQ_FOREACH (c, &m->children, link)
+		give_listeners(c);
 }

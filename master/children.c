@@ -59,11 +59,12 @@ restart_later(struct child *c)
 	evtimer_add(c->restart, &t);
 }
 
-/* It is gone, or could not even be started. */
-static void
+/* It is gone, or could not even be started.  False: so is its child. */
+static bool
 replace(struct child *c)
 {
 	struct master *m = c->master;
+	bool place = c->role == ROLE_PLACE;
 
 	switch (m->phase) {
 	case PHASE_STARTING:
@@ -72,12 +73,16 @@ replace(struct child *c)
 		stop_begin(m, 1);
 		break;
 	case PHASE_RUNNING:
-		restart_later(c);
+		if (place)
+			restart_later(c);
 		break;
 	case PHASE_STOPPING:
 		stop_go_on(m);
 		break;
 	}
+	if (!place)
+		child_free(c);
+	return place;
 }
 
 /* Our end of a pipe, and everybody's, to a logger that has just been made. */
@@ -94,17 +99,15 @@ static void
 give_logs(struct child *logger)
 {
 	const struct master *m = logger->master;
+	const struct child *c;
 
 	give_log(logger, PEER_MASTER, 0, m->log[0]);
-	for (size_t i = 0; i < m->nchildren; i++) {
-		const struct child *c = &m->children[i];
-
+	TAILQ_FOREACH (c, &m->children, link)
 		if (c != logger)
 			give_log(logger, c->kind, c->instance, c->log[0]);
-	}
 }
 
-void
+bool
 child_start(struct child *c)
 {
 	struct master *m = c->master;
@@ -126,8 +129,7 @@ child_start(struct child *c)
 		if (fds[0] != -1)
 			close(fds[0]);
 		c->pid = 0;
-		replace(c);
-		return;
+		return replace(c);
 	}
 	c->channel =
 	    channel_new(m->base, fds[0], c->kind, messages_from(c->kind), c);
@@ -136,6 +138,7 @@ child_start(struct child *c)
 		child_kill(c);
 	} else if (c->kind == PEER_LOGGER)
 		give_logs(c);
+	return true;
 }
 
 void
@@ -183,15 +186,17 @@ ended(struct child *c, int status)
 void
 children_reap(struct master *m)
 {
+	struct child *c;
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (size_t i = 0; i < m->nchildren; i++)
-			if (m->children[i].pid == pid) {
-				ended(&m->children[i], status);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		TAILQ_FOREACH (c, &m->children, link)
+			if (c->pid == pid)
 				break;
-			}
+		if (c != NULL)
+			ended(c, status);
+	}
 }
 
 void
@@ -215,12 +220,13 @@ child_ping(struct child *c)
 void
 children_ping(struct master *m)
 {
+	struct child *c;
 	bool all = true;
 
-	for (size_t i = 0; i < m->nchildren; i++) {
-		all &= m->children[i].pid > 0 && m->children[i].pings == 0;
-		if (m->children[i].pid > 0)
-			child_ping(&m->children[i]);
+	TAILQ_FOREACH (c, &m->children, link) {
+		all &= c->pid > 0 && c->pings == 0;
+		if (c->pid > 0)
+			child_ping(c);
 	}
 	/* The service manager's patience is only for when all are well. */
 	if (all)
@@ -230,8 +236,10 @@ children_ping(struct master *m)
 bool
 children_ready(const struct master *m)
 {
-	for (size_t i = 0; i < m->nchildren; i++)
-		if (!m->children[i].ready)
+	const struct child *c;
+
+	TAILQ_FOREACH (c, &m->children, link)
+		if (!c->ready)
 			return false;
 	return true;
 }
@@ -246,15 +254,74 @@ child_log_pipe(int fds[2])
 	return 0;
 }
 
-static int
-child_init(struct master *m, struct child *c, enum peer kind)
+void
+child_log_close(struct child *c)
 {
-	*c = (struct child){ .master = m, .kind = kind, .log = { -1, -1 } };
+	for (size_t i = 0; i < 2; i++) {
+		if (c->log[i] != -1)
+			close(c->log[i]);
+		c->log[i] = -1;
+	}
+}
+
+void
+child_free(struct child *c)
+{
+	TAILQ_REMOVE(&c->master->children, c, link);
+	channel_free(c->channel);
+	if (c->restart != NULL)
+		event_free(c->restart);
+	child_log_close(c);
+	generation_unref(c->generation);
+	free(c);
+}
+
+/* The logger that is there already learns of it; a new one is told of all. */
+static void
+tell_logger(const struct child *c)
+{
+	struct child *logger;
+
+	TAILQ_FOREACH (logger, &c->master->children, link)
+		if (logger->kind == PEER_LOGGER && logger->channel != NULL)
+			give_log(logger, c->kind, c->instance, c->log[0]);
+}
+
+struct child *
+child_new(
+    struct master *m, struct generation *g, enum peer kind, enum role role)
+{
+	struct child *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	*c = (struct child){ .master = m,
+		.generation = generation_ref(g),
+		.role = role,
+		.kind = kind,
+		.log = { -1, -1 } };
+	TAILQ_INSERT_TAIL(&m->children, c, link);
 	c->restart = evtimer_new(m->base, on_restart, c);
-	if (c->restart == NULL)
-		return -1;
 	/* Its own lines logger writes itself. */
-	return kind == PEER_LOGGER ? 0 : child_log_pipe(c->log);
+	if (c->restart == NULL ||
+	    (kind != PEER_LOGGER && child_log_pipe(c->log) == -1)) {
+		child_free(c);
+		return NULL;
+	}
+	if (kind != PEER_LOGGER)
+		tell_logger(c);
+	return c;
+}
+
+static uint32_t
+smtpds_wanted(const struct conf *conf)
+{
+	uint32_t n = conf->smtpd_processes;
+	cpu_set_t cores;
+
+	if (n == 0 && sched_getaffinity(0, sizeof cores, &cores) == 0)
+		n = (uint32_t)CPU_COUNT(&cores);
+	return n > 0 ? n : 1;
 }
 
 int
@@ -263,21 +330,13 @@ children_make(struct master *m)
 	static const enum peer single[] = { PEER_LOGGER, PEER_QUEUE,
 		PEER_LOOKUP, PEER_RESOLVER, PEER_LOCAL, PEER_REMOTE,
 		PEER_CONTROL };
-	const size_t nsingle = sizeof single / sizeof single[0];
-	size_t nsmtpd = m->conf.smtpd_processes;
-	cpu_set_t cores;
+	uint32_t n = smtpds_wanted(&m->current->conf);
 
-	if (nsmtpd == 0 && sched_getaffinity(0, sizeof cores, &cores) == 0)
-		nsmtpd = (size_t)CPU_COUNT(&cores);
-	if (nsmtpd == 0)
-		nsmtpd = 1;
-	m->children = calloc(nsingle + nsmtpd, sizeof *m->children);
-	if (m->children == NULL)
-		return -1;
-	for (; m->nchildren < nsingle + nsmtpd; m->nchildren++)
-		if (child_init(m, &m->children[m->nchildren],
-			m->nchildren < nsingle ? single[m->nchildren]
-					       : PEER_SMTPD) == -1)
+	for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
+		if (child_new(m, m->current, single[i], ROLE_PLACE) == NULL)
+			return -1;
+	for (uint32_t i = 0; i < n; i++)
+		if (child_new(m, m->current, PEER_SMTPD, ROLE_PLACE) == NULL)
 			return -1;
 	return 0;
 }
@@ -285,7 +344,8 @@ children_make(struct master *m)
 void
 children_free(struct master *m)
 {
-	for (size_t i = 0; i < m->nchildren; i++)
-		event_free(m->children[i].restart);
-	free(m->children);
+	struct child *c;
+
+	while ((c = TAILQ_FIRST(&m->children)) != NULL)
+		child_free(c);
 }

@@ -93,9 +93,13 @@ configuration_read(struct master *m, const char *file)
 		errx(1, "config ended by signal %d", WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
 		_exit(1);
+	m->current = generation_new();
+	if (m->current == NULL)
+		err(1, "memory for the configuration");
+	m->current->number = 1;
 	w = wire_reader(buf_span(&blob));
-	if (conf_get(&w, &m->conf) == -1 || !wire_done(&w))
+	if (conf_get(&w, &m->current->conf) == -1 || !wire_done(&w))
 		errx(1, "the configuration came out damaged");
-	m->conf_fd = seal(buf_span(&blob));
+	m->current->conf_fd = seal(buf_span(&blob));
 	buf_fini(&blob);
 }

@@ -84,12 +84,12 @@ place(struct master *m, int fd)
 	struct ip ip;
 
 	address_of(fd, &ip, &port);
-	for (size_t i = 0; i < m->conf.nlistens; i++) {
-		const struct conf_listen *l = &m->conf.listens[i];
+	for (size_t i = 0; i < m->current->conf.nlistens; i++) {
+		const struct conf_listen *l = &m->current->conf.listens[i];
 
-		if (l->port == port && m->listeners[i] == -1 &&
+		if (l->port == port && m->current->listeners[i] == -1 &&
 		    memcmp(&l->ip, &ip, sizeof ip) == 0) {
-			m->listeners[i] = fd;
+			m->current->listeners[i] = fd;
 			return;
 		}
 	}
@@ -126,7 +126,8 @@ open_one(struct master *m, const struct conf_listen *l)
 	const int on = 1;
 	int rc, fd;
 
-	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd =
+	    socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
 	    /* [::] is not 0.0.0.0 too: each has its own statement */
@@ -145,13 +146,12 @@ open_one(struct master *m, const struct conf_listen *l)
 void
 listen_open(struct master *m, const int *inherited, size_t n)
 {
-	for (size_t i = 0; i < m->conf.nlistens; i++)
-		m->listeners[i] = -1;
 	for (size_t i = 0; i < n; i++)
 		place(m, inherited[i]);
-	for (size_t i = 0; i < m->conf.nlistens; i++)
-		if (m->listeners[i] == -1)
-			m->listeners[i] = open_one(m, &m->conf.listens[i]);
+	for (size_t i = 0; i < m->current->conf.nlistens; i++)
+		if (m->current->listeners[i] == -1)
+			m->current->listeners[i] =
+			    open_one(m, &m->current->conf.listens[i]);
 }
 
 void
@@ -160,13 +160,13 @@ listen_text(const struct master *m, char dst[LISTEN_TEXT_MAX])
 	size_t n = 0;
 
 	dst[0] = '\0';
-	for (size_t i = 0; i < m->conf.nlistens; i++) {
+	for (size_t i = 0; i < m->current->conf.nlistens; i++) {
 		char text[IP_TEXT_MAX];
 		uint16_t port;
 		struct ip ip;
 		bool v4;
 
-		address_of(m->listeners[i], &ip, &port);
+		address_of(m->current->listeners[i], &ip, &port);
 		ip_format(text, &ip);
 		v4 = ip_is_v4(&ip);
 		n += (size_t)snprintf(dst + n, LISTEN_TEXT_MAX - n,
@@ -181,7 +181,8 @@ control_address(const struct master *m)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	char path[CONF_PATH_MAX + sizeof "/" CONTROL_SOCKET];
 
-	snprintf(path, sizeof path, "%s/" CONTROL_SOCKET, m->conf.runtime);
+	snprintf(
+	    path, sizeof path, "%s/" CONTROL_SOCKET, m->current->conf.runtime);
 	if (!span_copy(sun.sun_path, sizeof sun.sun_path, span_of(path)))
 		errx(1, "%s is too long for a socket", path);
 	return sun;

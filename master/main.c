@@ -92,13 +92,14 @@ static void
 on_start_limit(evutil_socket_t fd, short what, void *arg)
 {
 	struct master *m = arg;
+	const struct child *c;
 
 	(void)fd;
 	(void)what;
-	for (size_t i = 0; i < m->nchildren; i++)
-		if (!m->children[i].ready)
+	TAILQ_FOREACH (c, &m->children, link)
+		if (!c->ready)
 			log_error("start_failed",
-			    log_str("process", peer_name(m->children[i].kind)),
+			    log_str("process", peer_name(c->kind)),
 			    log_str("reason", "not ready in time"));
 	stop_begin(m, 1);
 }
@@ -158,28 +159,31 @@ set_up(struct master *m, const char *file)
 	find_programs(m);
 	configuration_read(m, file);
 	users_find(m, &owner);
-	directories_make(&m->conf, &owner);
+	directories_make(&m->current->conf, &owner);
 	listen_open(m, inherited, ninherited);
 	control_open(m);
-	m->descriptors = descriptors_raise(&m->conf);
+	m->descriptors = descriptors_raise(&m->current->conf);
 }
 
 static void
 run(struct master *m)
 {
+	struct child *c;
+
 	m->started = master_now();
 	make_events(m);
 	if (children_make(m) == -1)
 		err(1, "processes");
 	open_log(m);
-	if (m->descriptors < descriptors_needed(&m->conf))
+	if (m->descriptors < descriptors_needed(&m->current->conf))
 		log_warn("few_descriptors",
-		    log_num("needed", (int64_t)descriptors_needed(&m->conf)),
+		    log_num("needed",
+			(int64_t)descriptors_needed(&m->current->conf)),
 		    log_num("allowed", (int64_t)m->descriptors),
 		    log_str("reason", "max_sessions"));
-	for (size_t i = 0; i < m->nchildren; i++)
+	TAILQ_FOREACH (c, &m->children, link)
 		if (m->phase == PHASE_STARTING)
-			child_start(&m->children[i]);
+			child_start(c);
 	if (event_base_dispatch(m->base) == -1)
 		fatalx("master", "the event loop failed");
 }
@@ -193,7 +197,7 @@ tear_down(struct master *m)
 	event_free(m->start_limit);
 	event_free(m->stop_limit);
 	event_base_free(m->base);
-	conf_free(&m->conf);
+	generation_unref(m->current);
 }
 
 int
@@ -201,6 +205,7 @@ main(int argc, char **argv)
 {
 	static struct master m;
 
+	TAILQ_INIT(&m.children);
 	if (argc != 3 || strcmp(argv[1], "-c") != 0) {
 		fputs("usage: master -c FILE\n", stderr);
 		return 2;

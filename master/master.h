@@ -10,6 +10,8 @@
 
 #include <sys/types.h>
 
+#include <bsd/sys/queue.h>
+
 #include "common/msg/master.h"
 #include "common/run/conf.h"
 
@@ -31,9 +33,30 @@ enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
 
 struct master;
 
-/* A place for a process; the process in it may change. */
+/*
+ * A configuration, and whom it concerns: the processes of several live side by
+ * side.  It is gone with the last of those who have it.
+ */
+struct generation {
+	uint32_t number;	/* 1, 2, … */
+	unsigned refs;
+	struct conf conf;
+	int conf_fd;		/* the encoding, sealed */
+	int listeners[CONF_LISTENS_MAX]; /* as conf.listens; -1: closed */
+};
+
+enum role {
+	ROLE_PLACE,		/* who ends is followed by another one */
+	ROLE_SESSION,		/* … by none, and is expected to end */
+	ROLE_RETIRING		/* the same; a newer generation has its work */
+};
+
+/* A process, or a place for one, in which the process may change. */
 struct child {
+	TAILQ_ENTRY(child) link;
 	struct master *master;
+	struct generation *generation;
+	enum role role;
 	enum peer kind;
 	uint32_t instance;	/* of the process, never given again */
 	pid_t pid;		/* 0: none */
@@ -55,16 +78,13 @@ struct child {
 
 struct master {
 	struct event_base *base;
-	struct conf conf;
+	struct generation *current;
 	char dir[CONF_PATH_MAX]; /* of the programs */
 	bool root;
 	int null, err;		/* /dev/null; the standard error that we got */
-	int conf_fd;		/* the encoding, sealed */
 	int log[2];		/* our own lines */
-	int listeners[CONF_LISTENS_MAX]; /* as conf.listens */
 	int control;
-	struct child *children;
-	size_t nchildren;
+	TAILQ_HEAD(children, child) children; /* older generations first */
 	uint32_t instances;	/* the last one given */
 	enum phase phase;
 	unsigned stop_limits;	/* stopping: how many of the time limits are over */
@@ -78,7 +98,14 @@ struct master {
 	int status;		/* for exit */
 };
 
-/* configuration.c: has FILE parsed and keeps it; ends the program on error. */
+/* generation.c */
+struct generation *generation_new(void); /* one reference; NULL with errno */
+struct generation *generation_ref(struct generation *);
+void generation_unref(struct generation *); /* NULL is fine */
+void generation_close_listeners(struct generation *);
+
+/* configuration.c: has FILE parsed into the first generation; ends the program
+ * on error. */
 void configuration_read(struct master *, const char *file);
 
 /* directories.c: spool, runtime and what is below; ends the program on error. */
@@ -107,9 +134,17 @@ pid_t spawn(const struct master *, const struct child *, int channel);
 
 /* children.c */
 int child_log_pipe(int fds[2]); /* 0, or -1 with errno */
-int children_make(struct master *); /* 0, or -1 with errno */
+void child_log_close(struct child *);
+/* A place, or one process, without a process as yet; NULL with errno. */
+struct child *child_new(
+    struct master *, struct generation *, enum peer, enum role);
+void child_free(struct child *);
+/* All places of the first generation.  0, or -1 with errno. */
+int children_make(struct master *);
 void children_free(struct master *);
-void child_start(struct child *);
+/* One that is no place is freed where it cannot be started, as when it ends:
+ * false, and it is gone. */
+bool child_start(struct child *);
 void child_kill(struct child *);
 void children_reap(struct master *);
 void child_ping(struct child *);
@@ -123,6 +158,10 @@ int64_t master_now(void);
 void channels_make(struct child *);	/* with all of its peers that are ready */
 void channels_make_all(struct master *);
 bool channels_pair_of(enum peer, enum peer);
+/* Those of one generation, and with all of them those that stay. */
+bool channels_between(const struct child *, const struct child *);
+/* Whether that process stays while generations come and go. */
+bool channels_stays(enum peer);
 
 /* messages.c: what the processes say. */
 const struct channel_ops *messages_from(enum peer);

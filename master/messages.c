@@ -26,7 +26,7 @@ announce(struct master *m)
 	evtimer_del(m->start_limit);
 	listen_text(m, listen);
 	log_info("ready", log_str("listen", listen),
-	    log_str("hostname", m->conf.hostname));
+	    log_str("hostname", m->current->conf.hostname));
 	notify("READY=1");
 }
 
@@ -79,6 +79,7 @@ on_complain(void *arg, struct ipc_msg *msg)
 	struct child *c = arg;
 	struct master *m = c->master;
 	struct msg_complain about;
+	struct child *other;
 
 	if (msg_complain_get(msg, &about) == -1 ||
 	    !channels_pair_of(c->kind, about.kind))
@@ -88,10 +89,10 @@ on_complain(void *arg, struct ipc_msg *msg)
 	    log_str("by", peer_name(c->kind)), log_num("pid", c->pid));
 	if (complains_too_much(c))
 		child_kill(c);
-	for (size_t i = 0; i < m->nchildren; i++)
-		if (m->children[i].kind == about.kind &&
-		    m->children[i].instance == about.instance)
-			child_kill(&m->children[i]);
+	TAILQ_FOREACH (other, &m->children, link)
+		if (other->kind == about.kind &&
+		    other->instance == about.instance)
+			child_kill(other);
 	return 0;
 }
 
@@ -117,6 +118,7 @@ on_status(void *arg, struct ipc_msg *msg)
 {
 	struct child *c = arg;
 	const struct master *m = c->master;
+	const struct child *one;
 	int64_t now = master_now();
 	struct msg_process row = { .kind = PEER_MASTER,
 		.pid = (uint32_t)getpid(),
@@ -125,9 +127,7 @@ on_status(void *arg, struct ipc_msg *msg)
 	if (msg_empty_get(msg) == -1)
 		return -1;
 	send_row(c, msg->id, &row);
-	for (size_t i = 0; i < m->nchildren; i++) {
-		const struct child *one = &m->children[i];
-
+	TAILQ_FOREACH (one, &m->children, link) {
 		row = (struct msg_process){ one->kind, one->instance,
 			(uint32_t)one->pid, one->restarts,
 			one->pid > 0 ? (uint32_t)(now - one->started) : 0,

@@ -22,7 +22,7 @@ descriptors(const struct master *m, const struct child *c, int channel)
 	/* 0 to 4, as process.h says */
 	const int from[] = { m->null, m->null,
 		c->kind == PEER_LOGGER ? m->err : c->log[1], channel,
-		m->conf_fd };
+		c->generation->conf_fd };
 	int high[sizeof from / sizeof from[0]];
 
 	for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {

@@ -35,9 +35,10 @@ group_of(enum peer kind)
 static bool
 group_gone(const struct master *m, enum group group)
 {
-	for (size_t i = 0; i < m->nchildren; i++)
-		if (m->children[i].pid > 0 &&
-		    group_of(m->children[i].kind) == group)
+	const struct child *c;
+
+	TAILQ_FOREACH (c, &m->children, link)
+		if (c->pid > 0 && group_of(c->kind) == group)
 			return false;
 	return true;
 }
@@ -45,9 +46,9 @@ group_gone(const struct master *m, enum group group)
 static void
 group_stop(struct master *m, enum group group)
 {
-	for (size_t i = 0; i < m->nchildren; i++) {
-		struct child *c = &m->children[i];
+	struct child *c;
 
+	TAILQ_FOREACH (c, &m->children, link) {
 		if (c->pid <= 0 || group_of(c->kind) != group)
 			continue;
 		/* One that is still starting has nothing to finish, and would
@@ -62,9 +63,9 @@ group_stop(struct master *m, enum group group)
 static void
 group_kill(struct master *m, enum group group)
 {
-	for (size_t i = 0; i < m->nchildren; i++) {
-		struct child *c = &m->children[i];
+	struct child *c;
 
+	TAILQ_FOREACH (c, &m->children, link) {
 		if (c->pid <= 0 || group_of(c->kind) != group)
 			continue;
 		log_warn("killed", log_str("process", peer_name(c->kind)),
@@ -78,15 +79,14 @@ group_kill(struct master *m, enum group group)
 static void
 close_logs(struct master *m)
 {
+	struct child *c;
+
 	log_info("stopped", log_num("status", m->status));
 	dup2(m->err, STDERR_FILENO);
 	close(m->log[1]);
 	close(m->log[0]);
-	for (size_t i = 0; i < m->nchildren; i++)
-		if (m->children[i].kind != PEER_LOGGER) {
-			close(m->children[i].log[0]);
-			close(m->children[i].log[1]);
-		}
+	TAILQ_FOREACH (c, &m->children, link)
+		child_log_close(c);
 }
 
 void
@@ -139,8 +139,7 @@ stop_limit_reached(struct master *m)
 static void
 close_sockets(const struct master *m)
 {
-	for (size_t i = 0; i < m->conf.nlistens; i++)
-		close(m->listeners[i]);
+	generation_close_listeners(m->current);
 	control_remove(m);
 	close(m->control);
 }
@@ -148,14 +147,16 @@ close_sockets(const struct master *m)
 void
 stop_begin(struct master *m, int status)
 {
+	struct child *c;
+
 	if (m->phase == PHASE_STOPPING)
 		return;
 	m->phase = PHASE_STOPPING;
 	m->status = status;
 	notify("STOPPING=1");
 	evtimer_del(m->start_limit);
-	for (size_t i = 0; i < m->nchildren; i++)
-		evtimer_del(m->children[i].restart);
+	TAILQ_FOREACH (c, &m->children, link)
+		evtimer_del(c->restart);
 	close_sockets(m);
 	next_limit(m);
 	group_stop(m, GROUP_FIRST);

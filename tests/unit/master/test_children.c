@@ -54,6 +54,31 @@ START_TEST(only_the_pairs_of_the_design_talk)
 }
 END_TEST
 
+/* Two configurations side by side do not meet but in who stays. */
+START_TEST(generations_meet_only_in_those_that_stay)
+{
+	struct generation old = { .number = 1 }, new = { .number = 2 };
+
+	for (unsigned a = 0; a < PEER_END; a++)
+		for (unsigned b = 0; b < PEER_END; b++) {
+			struct child x = { .kind = (enum peer)a,
+				.generation = &old };
+			struct child y = { .kind = (enum peer)b,
+				.generation = &old };
+
+			ck_assert(channels_between(&x, &y));
+			y.generation = &new;
+			ck_assert_int_eq(channels_between(&x, &y),
+			    channels_stays(x.kind) || channels_stays(y.kind));
+		}
+	ck_assert(channels_stays(PEER_QUEUE) && channels_stays(PEER_CONTROL) &&
+	    channels_stays(PEER_LOGGER));
+	ck_assert(!channels_stays(PEER_SMTPD) && !channels_stays(PEER_LOOKUP) &&
+	    !channels_stays(PEER_LOCAL) && !channels_stays(PEER_REMOTE) &&
+	    !channels_stays(PEER_RESOLVER));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -66,6 +91,7 @@ main(void)
 	tcase_add_test(t, the_first_restart_is_at_once_and_later_ones_wait);
 	tcase_add_test(t, many_failures_do_not_overflow);
 	tcase_add_test(t, only_the_pairs_of_the_design_talk);
+	tcase_add_test(t, generations_meet_only_in_those_that_stay);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);

@@ -13,7 +13,8 @@
 #include "master/master.h"
 
 static struct conf_listen listens[2];
-static struct master m = { .conf = { .listens = listens } };
+static struct generation current = { .conf = { .listens = listens } };
+static struct master m = { .current = &current };
 static char top[] = "/tmp/test_listen.XXXXXX";
 
 /* What ends the program also says why. */
@@ -44,8 +45,10 @@ remove_top(void)
 static void
 want(const char *ip, uint16_t port)
 {
-	struct conf_listen *l = &listens[m.conf.nlistens++];
+	size_t i = current.conf.nlistens++;
+	struct conf_listen *l = &listens[i];
 
+	current.listeners[i] = -1;
 	ck_assert(ip_parse(&l->ip, span_of(ip)));
 	l->port = port;
 	snprintf(l->title, sizeof l->title, "%s", ip);
@@ -107,8 +110,8 @@ START_TEST(an_inherited_socket_goes_to_its_listen)
 	want("127.0.0.1", 0);
 	want("127.0.0.1", port);
 	listen_open(&m, &fd, 1);
-	ck_assert_int_eq(m.listeners[1], fd);
-	ck_assert_int_ne(m.listeners[0], fd);
+	ck_assert_int_eq(current.listeners[1], fd);
+	ck_assert_int_ne(current.listeners[0], fd);
 }
 END_TEST
 
@@ -148,7 +151,7 @@ START_TEST(the_port_of_a_service_that_is_ending_is_waited_for)
 	want("127.0.0.1", port);
 	listen_open(&m, NULL, 0);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-	ck_assert_int_ge(m.listeners[0], 0);
+	ck_assert_int_ge(current.listeners[0], 0);
 }
 END_TEST
 
@@ -156,9 +159,9 @@ END_TEST
 static void
 make_runtime(char path[128])
 {
-	snprintf(
-	    m.conf.runtime, sizeof m.conf.runtime, "%s/%d", top, (int)getpid());
-	ck_assert_int_eq(mkdir(m.conf.runtime, 0755), 0);
+	snprintf(current.conf.runtime, sizeof current.conf.runtime, "%s/%d",
+	    top, (int)getpid());
+	ck_assert_int_eq(mkdir(current.conf.runtime, 0755), 0);
 	snprintf(path, 128, "%s/%d/" CONTROL_SOCKET, top, (int)getpid());
 }
 
@@ -218,8 +221,7 @@ main(void)
 	tcase_add_exit_test(
 	    t, an_inherited_socket_without_a_listen_is_refused, 1);
 	tcase_add_exit_test(t, a_port_in_use_is_refused, 1);
-	tcase_add_test(
-	    t, the_port_of_a_service_that_is_ending_is_waited_for);
+	tcase_add_test(t, the_port_of_a_service_that_is_ending_is_waited_for);
 	tcase_add_test(t, a_socket_nobody_answers_on_is_replaced);
 	tcase_add_exit_test(t, a_socket_that_is_answered_on_is_left_alone, 1);
 	tcase_add_exit_test(t, a_file_in_its_place_is_left_alone, 1);
