@@ -4,7 +4,8 @@
  *   listener.c    accepts
  *   connection.c  begins, writes, ends; what is read in input.c
  *   session.c     the dialogue (pure), its commands in verbs.c, parameters.c
- *   transfer.c    content to queue; the rules for it in content.c (pure)
+ *   transfer.c    content, and when it goes to queue; the rules for it in
+ *                 content.c (pure); how it goes in submit.c
  *   peers.c       the channels; questions to lookup in ask.c, queue in handover.c
  *   timers.c      time limits
  *
