@@ -8,13 +8,12 @@
 
 #include "common/bytes/log.h"
 #include "common/run/process.h"
-#include "lookup/literal.h"
+#include "lookup/files.h"
+#include "lookup/foreign.h"
 #include "lookup/names.h"
 #include "lookup/paths.h"
 #include "lookup/recipients.h"
-#include "lookup/tables/users_file.h"
 
-#define LITERAL_PORT	25 /* RFC 5321 section 4.1.3: no MX, so no other port */
 #define POSTMASTER_WARN (3600 * 1000)
 
 struct question {
@@ -34,8 +33,8 @@ struct recipients {
 	const struct conf *conf;
 	struct accounts *accounts;
 	bool root;
-	struct users_file **files; /* by domain; shared by same paths */
-	int64_t warned;		   /* that postmaster has no mailbox */
+	struct files *files;
+	int64_t warned; /* that postmaster has no mailbox */
 	TAILQ_HEAD(, question) open;
 };
 
@@ -119,28 +118,9 @@ no_such_user(struct question *q)
 /* --- domains of others --------------------------------------------------- */
 
 static void
-to_literal(struct question *q, const struct ip *ip)
-{
-	struct route *route = &q->r.route;
-	char text[IP_TEXT_MAX];
-
-	if (literal_is_ours(q->in->conf, ip)) {
-		refuse(q, R_RELAY_DENIED);
-		return;
-	}
-	ip_format(text, ip);
-	*route = (struct route){ .kind = ROUTE_SMTP, .port = LITERAL_PORT };
-	span_copy(route->host, sizeof route->host, span_of(text));
-	found(q, SCOPE_DOMAIN);
-}
-
-static void
 to_others(struct question *q)
 {
-	struct span domain = address_domain(&q->address);
-	const struct conf_route *via = conf_route(q->in->conf, domain);
-	struct route *route = &q->r.route;
-	struct ip ip;
+	enum reply_name name;
 
 	/* It would be another address there, and an envelope keeps its own. */
 	if (q->second) {
@@ -148,20 +128,12 @@ to_others(struct question *q)
 		return;
 	}
 	q->r.foreign = true;
-	if (literal_ip(&ip, domain)) {
-		to_literal(q, &ip);
-		return;
-	}
-	*route = (struct route){ .kind = ROUTE_MX };
-	if (via != NULL && via->via == VIA_SMTP) {
-		route->kind = ROUTE_SMTP;
-		route->port = via->port;
-		domain = span_of(via->host);
-	}
-	if (span_copy(route->host, sizeof route->host, domain))
+	name = foreign_route(
+	    &q->r.route, q->in->conf, address_domain(&q->address));
+	if (name == R_RCPT_OK)
 		found(q, SCOPE_DOMAIN);
 	else
-		refuse(q, R_NO_SUCH_DOMAIN);
+		refuse(q, name);
 }
 
 /* --- users --------------------------------------------------------------- */
@@ -229,8 +201,7 @@ try_system(struct question *q)
 static void
 try_file(struct question *q)
 {
-	size_t domain = (size_t)(q->domain - q->in->conf->domains);
-	struct users_file *file = q->in->files[domain];
+	struct users_file *file = files_of(q->in->files, q->domain);
 	enum users_result result = USERS_FILE_NONE;
 	const struct users_entry *e = NULL;
 
@@ -328,37 +299,12 @@ recipients_forget(struct recipients *in, void *arg)
 {
 	struct question *q, *next;
 
-	TAILQ_FOREACH_SAFE(q, &in->open, link, next)
-	if (q->arg == arg) {
-		if (in->accounts != NULL)
-			accounts_forget(in->accounts, q);
-		question_free(q);
-	}
-}
-
-/* The files are opened when they are used, but what names them is made now. */
-static bool
-make_files(struct recipients *in)
-{
-	const struct conf *c = in->conf;
-
-	for (size_t i = 0; i < c->ndomains; i++) {
-		size_t same = 0;
-
-		if (c->domains[i].users != USERS_FILE)
-			continue;
-		while (same < i &&
-		    (in->files[same] == NULL ||
-			strcmp(c->domains[same].users_file,
-			    c->domains[i].users_file) != 0))
-			same++;
-		in->files[i] = same < i
-		    ? in->files[same]
-		    : users_file_new(c->domains[i].users_file);
-		if (in->files[i] == NULL)
-			return false;
-	}
-	return true;
+	TAILQ_FOREACH_SAFE (q, &in->open, link, next)
+		if (q->arg == arg) {
+			if (in->accounts != NULL)
+				accounts_forget(in->accounts, q);
+			question_free(q);
+		}
 }
 
 struct recipients *
@@ -372,22 +318,11 @@ recipients_new(const struct conf *conf, struct accounts *accounts, bool root)
 	in->accounts = accounts;
 	in->root = root;
 	TAILQ_INIT(&in->open);
-	in->files = calloc(conf->ndomains + 1, sizeof(struct users_file *));
-	if (in->files == NULL || !make_files(in)) {
+	if ((in->files = files_new(conf)) == NULL) {
 		recipients_free(in);
 		return NULL;
 	}
 	return in;
-}
-
-/* Is this the first domain that has this file? */
-static bool
-owns_file(const struct recipients *in, size_t domain)
-{
-	for (size_t i = 0; i < domain; i++)
-		if (in->files[i] == in->files[domain])
-			return false;
-	return true;
 }
 
 void
@@ -399,9 +334,6 @@ recipients_free(struct recipients *in)
 		return;
 	while ((q = TAILQ_FIRST(&in->open)) != NULL)
 		recipients_forget(in, q->arg);
-	for (size_t i = in->conf->ndomains; in->files != NULL && i-- > 0;)
-		if (in->files[i] != NULL && owns_file(in, i))
-			users_file_free(in->files[i]);
-	free(in->files);
+	files_free(in->files);
 	free(in);
 }
