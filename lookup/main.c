@@ -31,8 +31,7 @@ prepare(struct process *p)
 	struct lookup *l = p->state;
 
 	if (has_system_users(p->conf))
-		l->accounts = accounts_start(
-		    p->conf, p->root ? process_user(p->kind) : NULL, false);
+		l->accounts = process_accounts(p, false);
 }
 
 static const struct confine *
@@ -77,8 +76,7 @@ begin(struct process *p)
 {
 	struct lookup *l = p->state;
 
-	if (l->accounts != NULL)
-		accounts_begin(l->accounts, p->base);
+	accounts_begin(l->accounts, p->base);
 	l->recipients = recipients_new(p->conf, l->accounts, p->root);
 	if (l->recipients == NULL)
 		fatal("recipients");

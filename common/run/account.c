@@ -275,6 +275,8 @@ accounts_begin(struct accounts *as, struct event_base *base)
 {
 	static const struct timeval second = { .tv_sec = 1 };
 
+	if (as == NULL)
+		return;
 	as->readable =
 	    event_new(base, as->fd, EV_READ | EV_PERSIST, on_readable, as);
 	as->tick = event_new(base, -1, EV_PERSIST, on_tick, as);

@@ -50,7 +50,7 @@ struct accounts;
  * fatal() on failure. */
 struct accounts *accounts_start(
     const struct conf *, const char *user, bool groups);
-/* Once there is a loop. */
+/* Once there is a loop; NULL is fine. */
 void accounts_begin(struct accounts *, struct event_base *);
 /* The helper ends; questions are forgotten.  NULL is fine. */
 void accounts_free(struct accounts *);

@@ -51,6 +51,13 @@ process_user(enum peer kind)
 	return kind < PEER_END ? names[kind] : NULL; /* master stays root */
 }
 
+struct accounts *
+process_accounts(const struct process *p, bool groups)
+{
+	return accounts_start(
+	    p->conf, p->root ? process_user(p->kind) : NULL, groups);
+}
+
 /* --- stopping ---------------------------------------------------------- */
 
 void

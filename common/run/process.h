@@ -13,6 +13,7 @@
 #ifndef PROCESS_H
 #define PROCESS_H
 
+#include "common/run/account.h"
 #include "common/run/conf.h"
 #include "common/run/confine.h"
 #include "common/run/ipc.h"
@@ -67,6 +68,8 @@ int process_main(const struct process_ops *, void *state, int argc, char **argv)
 void process_exit(struct process *);
 /* A peer broke the rules (its channel is closed): master will restart it. */
 void process_complain(struct process *, enum peer, uint32_t instance);
+/* For prepare(): the helper of account.h, which becomes the process's user. */
+struct accounts *process_accounts(const struct process *, bool groups);
 /* The name of the user that it becomes where started as root; NULL: stays root. */
 const char *process_user(enum peer);
 

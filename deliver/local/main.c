@@ -33,8 +33,7 @@ prepare(struct process *p)
 	if (p->root)
 		l->least_uid = sandbox_least_uid(p->conf);
 	if (needs_accounts(p))
-		l->accounts = accounts_start(
-		    p->conf, p->root ? process_user(p->kind) : NULL, p->root);
+		l->accounts = process_accounts(p, p->root);
 }
 
 static const struct confine *
@@ -81,8 +80,7 @@ begin(struct process *p)
 		.arg = p,
 	};
 
-	if (l->accounts != NULL)
-		accounts_begin(l->accounts, p->base);
+	accounts_begin(l->accounts, p->base);
 	if ((l->agent = agent_new(&c)) == NULL)
 		fatal("agent");
 }
