@@ -92,6 +92,8 @@ TOOLS	= $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(wildcard tests/tools/*.c
 # tests/seams/test_x.c plays master and the peers of one real program.
 SEAMS	= $(patsubst tests/seams/%.c,$(O)/tests/seams/%,$(wildcard tests/seams/test_*.c))
 $(filter $(O)/tests/seams/test_queue%,$(SEAMS)): $(O)/tests/seams/queue_house.o
+$(filter $(O)/tests/seams/test_smtpd%,$(SEAMS)): $(O)/tests/seams/smtpd_house.o
+$(filter $(O)/tests/seams/test_lookup%,$(SEAMS)): $(O)/tests/seams/lookup_house.o
 $(SEAMS): $(O)/tests/seams/%: $(O)/tests/seams/%.o $(O)/tests/seams/seam.o $(O)/tests/seams/client.o $(COMMON)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(COMMON) $(UNITLIBS)
