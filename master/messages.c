@@ -108,7 +108,7 @@ send_done(struct child *to, uint32_t id)
 {
 	struct reply r;
 
-	reply_make(&r, R_OK, NULL);
+	reply_make(&r, R_DONE, NULL);
 	msg_reply_put(channel_begin(to->channel, MASTER_DONE, id), &r);
 	(void)channel_send(to->channel, -1);
 }

@@ -44,7 +44,7 @@ judge(struct store *s)
 	check_reserve(s);
 	if (s->below_reserve || (s->nspares <= 1 && s->spare_error != 0))
 		return R_NO_SPACE;
-	return R_OK;
+	return R_DONE;
 }
 
 void
@@ -56,7 +56,7 @@ admission_update(struct store *s)
 
 	reply_make(&s->admission, name, NULL);
 	/* Room is noticed as soon as there is some; its end, by those who ask. */
-	if (name != R_OK && s->recheck != NULL &&
+	if (name != R_DONE && s->recheck != NULL &&
 	    !evtimer_pending(s->recheck, NULL))
 		evtimer_add(s->recheck, &second);
 	if (s->admission.code != was && was != 0 &&

@@ -73,7 +73,7 @@ show(struct queue *q, struct detail *s, const struct message *m, uint32_t from)
 {
 	struct record_message record;
 
-	reply_make(&s->d.reply, R_OK, NULL);
+	reply_make(&s->d.reply, R_DONE, NULL);
 	s->d.id = m->id;
 	s->d.size = m->content->size;
 	s->d.sender = span_of(m->sender);
@@ -140,7 +140,7 @@ control_cat(void *arg, struct ipc_msg *m)
 	    (fd = content_fd(q->store, message->content)) == -1)
 		reply_from_errno(&content.reply, errno, "content");
 	else {
-		reply_make(&content.reply, R_OK, NULL);
+		reply_make(&content.reply, R_DONE, NULL);
 		content.size = message->content->size;
 		content.prefix = record.prefix;
 	}

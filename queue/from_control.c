@@ -248,7 +248,7 @@ on_act(void *arg, struct ipc_msg *m)
 	page.nrows = 0;
 	page.more = false;
 	page.cursor = act.cursor;
-	reply_make(&page.reply, R_OK, NULL);
+	reply_make(&page.reply, R_DONE, NULL);
 	if (act.verb == VERB_DELETE &&
 	    (w.deletion = deletion_new(q, m->id)) == NULL)
 		reply_make(&page.reply, R_LOCAL_ERROR, "no memory");

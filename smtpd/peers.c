@@ -90,7 +90,7 @@ peers_set(struct smtpd *m, enum peer kind, uint32_t instance, int fd)
 		ask_came(m);
 	else
 		/* Until it says otherwise. */
-		reply_make(&m->service.queue, R_OK, NULL);
+		reply_make(&m->service.queue, R_DONE, NULL);
 }
 
 void

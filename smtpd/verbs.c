@@ -186,7 +186,7 @@ do_rset(struct session *s, struct span arg, struct step *st)
 	if (s->phase != PHASE_MAIL)
 		s->useless++;
 	session_reset(s);
-	say(st, R_OK, NULL);
+	say(st, R_DONE, NULL);
 }
 
 /* ---- the others -------------------------------------------------------- */
@@ -221,7 +221,7 @@ do_noop(struct session *s, struct span arg, struct step *st)
 {
 	(void)s;
 	(void)arg; /* section 4.1.1.9: it is ignored */
-	say(st, R_OK, NULL);
+	say(st, R_DONE, NULL);
 }
 
 static void

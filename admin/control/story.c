@@ -111,7 +111,7 @@ story_tell(struct client *c, const struct msg_story *ask)
 		tale.slice = (int64_t)(id_time(ask->id) / 1000000);
 		tale.slice -= tale.slice % HISTORY_SLICE;
 	}
-	reply_make(&tale.reply, R_OK, NULL);
+	reply_make(&tale.reply, R_DONE, NULL);
 	tell_page(c->control, &tale, ask->id);
 	msg_tale_put(
 	    channel_begin(c->channel, CONTROL_TALE, c->request), &tale);

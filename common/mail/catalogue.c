@@ -15,7 +15,7 @@ static const struct reply_row rows[R_COUNT] = {
 	    "RFC 5321 section 4.1.1.10", SCOPE_SESSION },
 	[R_HELO] = { "helo", 250, { 0 }, "%", "RFC 5321 section 4.1.1.1",
 	    SCOPE_SESSION },
-	[R_OK] = { "ok", 250, { 2, 0, 0 }, "OK", "RFC 5321 section 4.2.3",
+	[R_DONE] = { "ok", 250, { 2, 0, 0 }, "OK", "RFC 5321 section 4.2.3",
 	    SCOPE_SESSION },
 	[R_SENDER_OK] = { "sender-ok", 250, { 2, 1, 0 }, "Sender OK",
 	    "RFC 5321 section 3.3", SCOPE_MESSAGE },

@@ -14,12 +14,6 @@
 #ifndef REPLY_H
 #define REPLY_H
 
-/* Theirs is an argument of access(2); as the number 4 it would be taken for
- * another reply without a word from the compiler. */
-#include <fcntl.h>
-#include <unistd.h>
-#undef R_OK
-
 #include "common/bytes/span.h"
 #include "common/bytes/wire.h"
 
@@ -64,7 +58,7 @@ enum reply_name {
 	R_GREETING,		/* 220 HOSTNAME ESMTP Sallyport */
 	R_BYE,			/* 221 2.0.0 */
 	R_HELO,			/* 250 HOSTNAME, no enhanced code (RFC 2034) */
-	R_OK,			/* 250 2.0.0 */
+	R_DONE,			/* 250 2.0.0 */
 	R_SENDER_OK,		/* 250 2.1.0 */
 	R_RCPT_OK,		/* 250 2.1.5 */
 	R_QUEUED,		/* 250 2.0.0 ID queued */

@@ -295,5 +295,5 @@ search_answer(
 		no = R_DNS_TEMPORARY;
 	else if (ours)
 		no = R_MAIL_LOOPS_BACK;
-	reply_make(&a->reply, a->n > 0 ? R_OK : no, s->ask.name);
+	reply_make(&a->reply, a->n > 0 ? R_DONE : no, s->ask.name);
 }

@@ -117,7 +117,7 @@ START_TEST(equal_replies_come_together)
 	struct delivery *v = make(DELIVER_RCPTS_MAX, &m);
 	struct reply ok, no;
 
-	reply_make(&ok, R_OK, NULL);
+	reply_make(&ok, R_DONE, NULL);
 	reply_make(&no, R_NO_SUCH_USER, NULL);
 	for (uint8_t i = 0; i < 10; i++)
 		delivery_result(v, &i, 1, i % 2 == 0 ? &ok : &no, "h");
@@ -141,7 +141,7 @@ START_TEST(the_first_result_stands)
 	struct delivery *v = make(2, &m);
 	struct reply ok, no;
 
-	reply_make(&ok, R_OK, NULL);
+	reply_make(&ok, R_DONE, NULL);
 	reply_make(&no, R_NO_SUCH_USER, NULL);
 	delivery_result(v, (uint8_t[]){ 0, 0, 2, 255 }, 4, &ok, "h");
 	ck_assert_uint_eq(v->ndone, 1);

@@ -62,7 +62,7 @@ begin(struct stage *p)
 		return;
 	p->begun = true;
 	p->service.conf = &p->conf;
-	reply_make(&p->service.queue, R_OK, NULL);
+	reply_make(&p->service.queue, R_DONE, NULL);
 	session_init(&p->s, &p->service);
 	line_init(&p->lines, p->conf.max_line);
 }
