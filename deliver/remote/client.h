@@ -83,6 +83,8 @@ struct client {
 	bool refused;	 /* MAIL was: the replies behind it mean nothing */
 	bool reset;	 /* an aborted transaction is open: RSET comes first */
 	bool answered;	 /* the host replied to this transaction */
+	bool seven_bit;	 /* content with an 8-bit octet must not go to it:
+			  * client_lost with R_NO_8BITMIME */
 	bool speechless; /* a command could not be put into `out`: no memory */
 
 	/* of the event */
@@ -113,6 +115,7 @@ void client_content_sent(struct client *);
 /* Say goodbye (between transactions); CLIENT_CLOSE follows. */
 void client_quit(struct client *);
 /* The connection was lost, or something took too long: `why`, in `detail`.
+ * With R_LOCAL_ERROR and R_NO_8BITMIME the message is at fault, not the host.
  * The events are then as from client_input, to be called on with no octets. */
 enum client_event client_lost(
     struct client *, enum reply_name why, const char *detail);

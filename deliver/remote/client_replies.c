@@ -56,12 +56,21 @@ recipients_wait(const struct client *c)
 	    (c->naccepted > 0 || c->next < c->nrcpts);
 }
 
+static bool
+refusal(const struct reply *r)
+{
+	return reply_class(r) == 4 || reply_class(r) == 5;
+}
+
+/* A 3yz, or a 2yz out of place, is no reason: no result can be made of it. */
 enum client_event
 client_fail(struct client *c, const struct reply *r)
 {
 	bool failed = c->state <= CLIENT_AT_HELO || recipients_wait(c);
 	bool doubt = client_in_doubt(c);
 
+	if (!refusal(r))
+		return client_garbage(c);
 	c->state = CLIENT_OVER;
 	c->then = CLIENT_MORE;
 	if (doubt) {
@@ -74,12 +83,29 @@ client_fail(struct client *c, const struct reply *r)
 	return failed ? CLIENT_FAILED : CLIENT_CLOSE;
 }
 
+/* The message is what cannot be sent, and no host is to be blamed for it. */
+static enum client_event
+unsendable(struct client *c, const struct reply *r)
+{
+	for (uint32_t i = c->next; i < c->nrcpts; i++)
+		if (!c->accepted[i]) {
+			c->accepted[i] = true;
+			c->naccepted++;
+		}
+	c->state = CLIENT_OVER;
+	c->then = CLIENT_CLOSE;
+	return result_accepted(c, r, c->nrcpts, SCOPE_MESSAGE);
+}
+
 enum client_event
 client_lost(struct client *c, enum reply_name why, const char *detail)
 {
+	bool ours = why == R_LOCAL_ERROR || why == R_NO_8BITMIME;
 	struct reply r;
 
 	reply_make(&r, why, detail);
+	if (ours && recipients_wait(c) && !client_in_doubt(c))
+		return unsendable(c, &r);
 	return client_fail(c, &r);
 }
 
@@ -91,12 +117,6 @@ client_garbage(struct client *c)
 
 /* ---- replies --------------------------------------------------------------
  */
-
-static bool
-refusal(const struct reply *r)
-{
-	return reply_class(r) == 4 || reply_class(r) == 5;
-}
 
 static enum client_event
 on_greeting(struct client *c, const struct reply *r)
@@ -133,8 +153,12 @@ on_helo(struct client *c, const struct reply *r)
 static enum client_event
 on_rset(struct client *c, const struct reply *r)
 {
-	if (reply_class(r) != 2)
-		return client_fail(c, r);
+	if (reply_class(r) != 2) {
+		/* Of the message it says nothing: as if the connection, which
+		 * was used before, had been lost. */
+		c->answered = false;
+		return client_garbage(c);
+	}
 	c->reset = false;
 	c->state = CLIENT_AT_MAIL;
 	if (!c->piped)

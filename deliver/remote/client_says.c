@@ -51,18 +51,11 @@ say_all(struct client *c)
 	client_say(c, "DATA\r\n");
 }
 
-/* What the host has said it cannot take; RFC 1870 section 6.1, 6152 section 3.
- */
+/* What the host has said it cannot take; RFC 1870 section 6.1. */
 static bool
-cannot_take(struct client *c, const struct msg_deliver *mail, struct reply *r)
+too_big(const struct client *c, const struct msg_deliver *mail)
 {
-	if (c->size_max > 0 && mail->prefix.n + mail->size > c->size_max)
-		reply_make(r, R_TOO_BIG, "announced by the host");
-	else if (mail->body == BODY_8BITMIME && !c->eight_bit)
-		reply_make(r, R_NO_8BITMIME, NULL);
-	else
-		return false;
-	return true;
+	return c->size_max > 0 && mail->prefix.n + mail->size > c->size_max;
 }
 
 enum client_event
@@ -77,7 +70,10 @@ client_mail(struct client *c, const struct msg_deliver *mail, const bool *done)
 	for (uint32_t i = 0; i < mail->nrcpts; i++)
 		if (!done[i])
 			c->rcpts[c->nrcpts++] = (uint8_t)i;
-	if (cannot_take(c, mail, &r)) {
+	/* RFC 6152 section 3.  Many announce 8-bit content that has none. */
+	c->seven_bit = mail->body == BODY_8BITMIME && !c->eight_bit;
+	if (too_big(c, mail)) {
+		reply_make(&r, R_TOO_BIG, "announced by the host");
 		client_result_all(c, &r);
 		c->then = client_ready(c);
 		return CLIENT_RESULT;

@@ -66,17 +66,31 @@ write_out(struct connection *c, struct buf *b)
 	return true;
 }
 
-/* The next block, with the end behind the last one.  False: it cannot be read,
- * and must then never look as if it had ended. */
 static bool
-fill(struct connection *c)
+has_eight_bit(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((p[i] & 0x80) != 0)
+			return true;
+	return false;
+}
+
+/* The next block, with the end behind the last one.  False: it cannot be read,
+ * or must not be sent, and must then never look as if it had ended. */
+static bool
+fill(struct connection *c, enum reply_name *why)
 {
 	const struct msg_deliver *d = &c->delivery->d;
 	ssize_t n = delivery_read(c->delivery, block, sizeof block, c->sent);
 	char *to;
 
+	*why = R_LOCAL_ERROR;
 	if (n == -1)
 		return false;
+	if (c->client.seven_bit && has_eight_bit(block, (size_t)n)) {
+		*why = R_NO_8BITMIME;
+		return false;
+	}
 	to = buf_reserve(&c->content, DOT_OUT_MAX((size_t)n) + DOT_END_MAX);
 	if (to == NULL)
 		return false;
@@ -94,9 +108,11 @@ fill(struct connection *c)
 static bool
 write_content(struct connection *c)
 {
+	enum reply_name why;
+
 	while (c->content.n == 0 && !c->ended)
-		if (!fill(c)) {
-			go_deaf(c, R_LOCAL_ERROR);
+		if (!fill(c, &why)) {
+			go_deaf(c, why);
 			return false;
 		}
 	if (!write_out(c, &c->content) || !c->ended)

@@ -139,7 +139,42 @@ START_TEST(content_that_is_cut_off_is_no_message)
 	ck_assert_ptr_null(strstr(got, "\r\n.\r\n"));
 	close(s);
 	expect_result(5, 451, 1, true);
+	/* … and the host is not to blame. */
+	ck_assert_int_eq(result.reply.scope, SCOPE_MESSAGE);
 	recorded(5);
+	tear_down();
+}
+END_TEST
+
+/* RFC 6152 section 3: announced as 8-bit, for a host that is not.  Content
+ * that has no such octet goes, without the parameter. */
+START_TEST(eight_bit_content_for_a_seven_bit_host)
+{
+	struct msg_deliver v;
+	int s;
+
+	set_up();
+	v = hand_out(8, ROUTE_SMTP, 1);
+	v.body = BODY_8BITMIME;
+	deliver(&v, -1);
+	answer_loopback();
+	s = greet();
+	take_message(s);
+	expect_result(8, 250, 1, true);
+	recorded(8);
+	v = hand_out(9, ROUTE_SMTP, 1);
+	v.body = BODY_8BITMIME;
+	v.content = SPAN("Subject: y\r\n\r\nna\303\257ve\r\n");
+	v.size = v.content.n;
+	deliver(&v, -1);
+	take_envelope(s);
+	client_expect_end(s);
+	close(s);
+	expect_result(9, 554, 1, true);
+	ck_assert_uint_eq(result.reply.esc.subject, 6);
+	ck_assert_uint_eq(result.reply.esc.detail, 3);
+	ck_assert_int_eq(result.reply.scope, SCOPE_MESSAGE);
+	recorded(9);
 	tear_down();
 }
 END_TEST
@@ -192,6 +227,7 @@ main(void)
 	tcase_add_test(t, results_of_the_same_kind_come_together);
 	tcase_add_test(t, large_content_by_descriptor);
 	tcase_add_test(t, content_that_is_cut_off_is_no_message);
+	tcase_add_test(t, eight_bit_content_for_a_seven_bit_host);
 	tcase_add_test(t, lmtp_has_a_reply_for_each);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -240,6 +240,53 @@ START_TEST(never_more_connections_than_allowed)
 }
 END_TEST
 
+/* No final answer can come of it: queue would take us for broken. */
+START_TEST(a_greeting_that_is_no_greeting)
+{
+	int s;
+
+	set_up();
+	deliver_one(26);
+	answer_loopback();
+	s = seam_accept(server);
+	client_say(s, "354 go ahead");
+	expect_result(26, 451, 1, true);
+	recorded(26);
+	close(s);
+	tear_down();
+}
+END_TEST
+
+/* On a connection that was used before, a host that knows no RSET: a new
+ * connection, and no bounce. */
+START_TEST(a_reset_that_is_refused_says_nothing_of_the_message)
+{
+	int s;
+
+	set_up();
+	deliver_one(27);
+	answer_loopback();
+	s = greet();
+	client_expect(s, "MAIL");
+	client_expect(s, "RCPT");
+	client_expect(s, "DATA");
+	client_say(s, "250 ok\r\n550 5.1.1 no\r\n554 none");
+	expect_result(27, 550, 1, true);
+	recorded(27);
+	deliver_one(28);
+	client_expect(s, "RSET");
+	client_expect(s, "MAIL");
+	client_say(s, "502 what");
+	close(s);
+	s = greet();
+	take_message(s);
+	expect_result(28, 250, 1, true);
+	recorded(28);
+	close(s);
+	tear_down();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -259,6 +306,9 @@ main(void)
 	tcase_add_test(t, lost_before_the_final_dot_goes_to_the_next_host);
 	tcase_add_test(t, a_silent_host_costs_the_connect_timeout);
 	tcase_add_test(t, never_more_connections_than_allowed);
+	tcase_add_test(t, a_greeting_that_is_no_greeting);
+	tcase_add_test(
+	    t, a_reset_that_is_refused_says_nothing_of_the_message);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);

@@ -11,7 +11,7 @@
 
 #include "deliver/remote/client.h"
 
-enum act { FEED, MAIL, SENT, QUIT, LOST, TIMEOUT };
+enum act { FEED, MAIL, SENT, QUIT, LOST, TIMEOUT, EIGHT, BROKEN };
 
 /* One move: what we do, what the server then says, what the client writes, and
  * which events it gives ("result CODE who;", "ready;" …). */
@@ -116,6 +116,10 @@ move(struct play *p, const struct move *m, size_t piece)
 		drain(p, client_lost(&p->c, R_HOST_CLOSED, "x"));
 	else if (m->act == TIMEOUT)
 		drain(p, client_lost(&p->c, R_HOST_TIMEOUT, "x"));
+	else if (m->act == EIGHT)
+		drain(p, client_lost(&p->c, R_NO_8BITMIME, NULL));
+	else if (m->act == BROKEN)
+		drain(p, client_lost(&p->c, R_LOCAL_ERROR, NULL));
 	for (size_t i = 0, n = strlen(m->in); i < n; i += piece) {
 		size_t k = n - i < piece ? n - i : piece;
 

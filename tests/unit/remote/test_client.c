@@ -87,7 +87,8 @@ static const struct script scripts[] = {
 		GREET, EHLO_PLAIN,
 		{ MAIL, "250 ok\r\n", M1 R0, "" },
 		{ FEED, "550 no\r\n", "", "result 550 0;ready;" },
-		{ MAIL, "500 what\r\n", "RSET\r\n", "failed 500;" },
+		/* says nothing of the message */
+		{ MAIL, "500 what\r\n", "RSET\r\n", "failed 451;" },
 	} },
 	{ .name = "DATA refused: result for the accepted, RSET before the next", .nrcpts = 2,
 	    .moves = {
@@ -119,7 +120,9 @@ static const struct script scripts[] = {
 	{ .name = "a bare LF", .moves = { { FEED, "220 mx\n250 x\r\n", "", "failed 451;" } } },
 	{ .name = "lines of different codes", .moves = {
 		{ FEED, "220-mx\r\n250 x\r\n", "", "failed 451;" } } },
-	{ .name = "a 3yz greeting", .moves = { { FEED, "354 go\r\n", "", "failed 354;" } } },
+	{ .name = "a 3yz greeting", .moves = { { FEED, "354 go\r\n", "", "failed 451;" } } },
+	{ .name = "a 3yz answer to EHLO", .moves = {
+		GREET, { FEED, "300 x\r\n", "", "failed 451;" } } },
 	{ .name = "a reply before the question", .whole_only = true, .moves = {
 		{ FEED, "220 mx\r\n250 too early\r\n", "", "failed 451;" } } },
 	{ .name = "two replies to MAIL", .nrcpts = 1, .whole_only = true, .moves = {
@@ -218,8 +221,19 @@ static const struct script scripts[] = {
 	{ .name = "8-bit content, host can", .nrcpts = 1, .eight_bit = true, .moves = {
 		GREET, EHLO_PIPE,
 		{ MAIL, "", "MAIL FROM:<s@a.example> SIZE=105 BODY=8BITMIME\r\n" R0 "DATA\r\n", "" } } },
-	{ .name = "8-bit content, host cannot", .nrcpts = 1, .eight_bit = true, .moves = {
-		GREET, EHLO_PLAIN, { MAIL, "", "", "result 554 0;ready;" } } },
+	{ .name = "8-bit content, host cannot", .nrcpts = 2, .eight_bit = true, .moves = {
+		GREET, EHLO_PLAIN,
+		{ MAIL, "250 ok\r\n", M1 R0, "" },
+		{ FEED, "250 ok\r\n", R1, "" },
+		{ FEED, "550 no\r\n", "DATA\r\n", "result 550 1;" },
+		{ FEED, "354 go\r\n", "", "content;" },
+		{ EIGHT, "", "", "result 554 0;close;" } } },
+	{ .name = "no memory for a command: the message waits", .nrcpts = 2, .moves = {
+		GREET, EHLO_PLAIN,
+		{ MAIL, "250 ok\r\n", M1 R0, "" },
+		{ BROKEN, "", "", "result 451 0 1;close;" } } },
+	{ .name = "no memory in the greeting", .nrcpts = 2, .moves = {
+		GREET, { BROKEN, "", "", "failed 451;" } } },
 	{ .name = "552 for too many recipients is 452", .nrcpts = 3, .moves = {
 		GREET, EHLO_PIPE,
 		{ MAIL, "250 ok\r\n250 ok\r\n552 too many\r\n552 5.2.2 full\r\n354 go\r\n",
