@@ -57,6 +57,7 @@ restart_later(struct child *c)
 	log_info("restarting", log_str("process", peer_name(c->kind)),
 	    log_num("seconds", delay));
 	evtimer_add(c->restart, &t);
+	notify_status(c->master);
 }
 
 /* It is gone, or could not even be started.  False: so is its child. */
@@ -116,7 +117,7 @@ child_start(struct child *c)
 	c->instance = ++m->instances;
 	c->started = master_now();
 	c->ready = c->killed = false;
-	c->pings = 0;
+	c->asked = c->answered = c->fed = 0;
 	c->counters.n = 0;
 	c->pid = -1;
 	if (channel_pair(fds) == 0)
@@ -197,40 +198,6 @@ children_reap(struct master *m)
 		if (c != NULL)
 			ended(c, status);
 	}
-}
-
-void
-child_ping(struct child *c)
-{
-	bool starting = !c->ready && master_now() - c->started <= START_SECONDS;
-
-	if (c->channel != NULL && starting)
-		return;
-	/* Without a channel it can neither be asked nor told to stop. */
-	if (c->channel == NULL || !c->ready || c->pings >= PINGS_MAX) {
-		log_error("hung", log_str("process", peer_name(c->kind)),
-		    log_num("pid", c->pid));
-		child_kill(c);
-		return;
-	}
-	c->pings++;
-	messages_send(c, MASTER_PING, c->instance);
-}
-
-void
-children_ping(struct master *m)
-{
-	struct child *c;
-	bool all = true;
-
-	TAILQ_FOREACH (c, &m->children, link) {
-		all &= c->pid > 0 && c->pings == 0;
-		if (c->pid > 0)
-			child_ping(c);
-	}
-	/* The service manager's patience is only for when all are well. */
-	if (all)
-		notify("WATCHDOG=1");
 }
 
 bool

@@ -115,7 +115,7 @@ on_stop_limit(evutil_socket_t fd, short what, void *arg)
 static void
 make_events(struct master *m)
 {
-	static const struct timeval tick = { .tv_sec = PING_SECONDS };
+	const struct timeval tick = notify_ping_interval(&m->notify);
 	static const struct timeval start = { .tv_sec = START_SECONDS };
 
 	m->base = event_base_new();
@@ -153,6 +153,7 @@ set_up(struct master *m, const char *file)
 	struct directory_owner owner;
 	size_t ninherited;
 
+	notify_open(&m->notify);
 	listen_inherit(inherited, &ninherited);
 	open_standard(m, ninherited > 0);
 	m->root = geteuid() == 0;
@@ -171,6 +172,7 @@ run(struct master *m)
 	struct child *c;
 
 	m->started = master_now();
+	notify_status(m);
 	make_events(m);
 	if (children_make(m) == -1)
 		err(1, "processes");

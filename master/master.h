@@ -8,7 +8,9 @@
 #ifndef MASTER_H
 #define MASTER_H
 
+#include <sys/time.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include <bsd/sys/queue.h>
 
@@ -18,6 +20,7 @@
 #define START_SECONDS	60 /* from a process's start to its READY; above the 10 s
 			    * that queue waits for spool/lock */
 #define PING_SECONDS	5  /* the counters of `sallyport status` are as old at most */
+#define PING_LEAST	10 /* milliseconds, however impatient the service manager is */
 #define PINGS_MAX	12 /* unanswered: the process hangs */
 #define STOP_LAST	9  /* queue, lookup and resolver are gone, from SIGTERM on;
 			    * between STOP_FINISH and STOP_SECONDS of process.h */
@@ -67,13 +70,28 @@ struct child {
 	 * nor a new logger loses a line. */
 	int log[2];
 	int64_t started;
-	unsigned pings;		/* without an answer */
+	uint32_t asked;		/* how many pings it got */
+	uint32_t answered;	/* the last of them that it answered */
+	uint32_t fed;		/* `asked`, when the watchdog was fed last */
 	unsigned failures;	/* in a row, each within STEADY_SECONDS */
 	uint32_t restarts;
 	unsigned complaints;	/* of it, since `complained` */
 	int64_t complained;
 	struct event *restart;
 	struct msg_counters counters;
+};
+
+/* "127.0.0.1:25,[::1]:25", with the real ports. */
+#define LISTEN_TEXT_MAX (CONF_LISTENS_MAX * 64)
+
+/* The service manager that started us. */
+#define NOTIFY_STATUS_MAX (LISTEN_TEXT_MAX + 1024)
+#define NOTIFY_TEXT_MAX	  (NOTIFY_STATUS_MAX + 64)
+struct notify {
+	struct sockaddr_un to;
+	socklen_t size;		/* of it; 0: nobody wants to know */
+	uint64_t watchdog;	/* its patience in microseconds; 0: endless */
+	char status[NOTIFY_STATUS_MAX]; /* what it was told last */
 };
 
 struct master {
@@ -96,6 +114,7 @@ struct master {
 	int64_t started;
 	int64_t patience;	/* until when an old service may still hold something */
 	int status;		/* for exit */
+	struct notify notify;
 };
 
 /* generation.c */
@@ -125,8 +144,6 @@ void control_remove(const struct master *);
 /* How many may be open, after trying to get what is needed. */
 uint64_t descriptors_raise(const struct conf *);
 uint64_t descriptors_needed(const struct conf *);
-/* "127.0.0.1:25,[::1]:25", with the real ports. */
-#define LISTEN_TEXT_MAX (CONF_LISTENS_MAX * 64)
 void listen_text(const struct master *, char dst[LISTEN_TEXT_MAX]);
 
 /* spawn.c: a new process; its pid, or -1 with errno. */
@@ -147,12 +164,21 @@ void children_free(struct master *);
 bool child_start(struct child *);
 void child_kill(struct child *);
 void children_reap(struct master *);
-void child_ping(struct child *);
-void children_ping(struct master *);
 bool children_ready(const struct master *);
 /* Seconds to wait before the next start of one that lived `lived` seconds. */
 unsigned child_delay(unsigned *failures, int64_t lived);
 int64_t master_now(void);
+
+/* watch.c: who still answers. */
+void child_ping(struct child *);
+void children_ping(struct master *);
+/* How many pings are without an answer. */
+unsigned child_unanswered(const struct child *);
+/* Its answer to a ping; 0, or -1: it was not asked, or has answered already. */
+int child_answered(struct child *, uint32_t ping);
+bool child_late(const struct child *);
+/* Has every process answered a ping that was sent after the last true? */
+bool children_answered(struct master *);
 
 /* channels.c: who talks to whom. */
 void channels_make(struct child *);	/* with all of its peers that are ready */
@@ -172,8 +198,14 @@ void stop_begin(struct master *, int status);
 void stop_go_on(struct master *);	/* one more has gone */
 void stop_limit_reached(struct master *);
 
-/* notify.c: the service manager. */
-void notify(const char *state);
+/* notify.c: the service manager, see sd_notify(3). */
+void notify_open(struct notify *); /* takes its variables from the environment */
+void notify(const struct notify *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void notify_status(struct master *); /* if it has changed */
+/* How often the processes are asked, so that one that hangs is found and
+ * replaced within the watchdog's patience. */
+struct timeval notify_ping_interval(const struct notify *);
 
 /* sandbox.c */
 const struct confine *master_sandbox(void);

@@ -27,7 +27,8 @@ announce(struct master *m)
 	listen_text(m, listen);
 	log_info("ready", log_str("listen", listen),
 	    log_str("hostname", m->current->conf.hostname));
-	notify("READY=1");
+	notify(&m->notify, "READY=1");
+	notify_status(m);
 }
 
 static int
@@ -40,9 +41,10 @@ on_ready(void *arg, struct ipc_msg *msg)
 		return -1;
 	c->ready = true;
 	child_ping(c);
-	if (m->phase == PHASE_RUNNING)
+	if (m->phase == PHASE_RUNNING) {
 		channels_make(c);
-	else if (m->phase == PHASE_STARTING && children_ready(m)) {
+		notify_status(m);
+	} else if (m->phase == PHASE_STARTING && children_ready(m)) {
 		channels_make_all(m);
 		announce(m);
 	}
@@ -54,9 +56,8 @@ on_pong(void *arg, struct ipc_msg *msg)
 {
 	struct child *c = arg;
 
-	if (msg->id != c->instance)
+	if (child_answered(c, msg->id) == -1)
 		return -1;
-	c->pings = 0;
 	return msg_counters_get(msg, &c->counters);
 }
 

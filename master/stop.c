@@ -153,7 +153,8 @@ stop_begin(struct master *m, int status)
 		return;
 	m->phase = PHASE_STOPPING;
 	m->status = status;
-	notify("STOPPING=1");
+	notify(&m->notify, "STOPPING=1");
+	notify_status(m);
 	evtimer_del(m->start_limit);
 	TAILQ_FOREACH (c, &m->children, link)
 		evtimer_del(c->restart);

@@ -128,6 +128,7 @@ class Service:
         self.conf_file = self.dir / "sallyport.conf"
         self.log_file = self.dir / "log"
         self.proc = None
+        self.pass_fds = ()
         lines = [f'hostname = "{hostname}"', f'spool = "{self.spool}"',
                  f'runtime = "{self.dir}/run"']
         lines += [f'listen "{l}" {{ {listen_options} }}' for l in listen]
@@ -149,7 +150,8 @@ class Service:
         start = self.log_file.stat().st_size
         self.proc = subprocess.Popen(self._argv("run", "-c", str(self.conf_file)),
                                      stderr=self.log, stdin=subprocess.DEVNULL,
-                                     cwd="/", start_new_session=True)
+                                     cwd="/", start_new_session=True,
+                                     pass_fds=self.pass_fds)
         atexit.register(self.kill)
         if not wait:
             return
