@@ -95,6 +95,8 @@ give_listeners(struct child *c)
 		return;
 	if (c->kind == PEER_CONTROL)
 		give_listener(c, 0, c->master->control);
+	if (c->kind == PEER_SMTPD)
+		give_listener(c, LISTENER_SUBMIT, c->master->submit);
 	for (size_t i = 0; c->kind == PEER_SMTPD && i < g->conf.nlistens; i++)
 		give_listener(c, (uint32_t)i, g->listeners[i]);
 }

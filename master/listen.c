@@ -1,9 +1,8 @@
 /*
- * listen.c - the sockets that others connect to.
+ * listen.c - the sockets that other hosts connect to, and those that were
+ * inherited.
  */
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -41,12 +40,14 @@ address_of(int fd, struct ip *ip, uint16_t *port)
 	if (getsockname(fd, (struct sockaddr *)&ss, &n) == -1)
 		err(1, "getsockname");
 	if (!ip_from_sockaddr(ip, (struct sockaddr *)&ss))
-		errx(1, "an inherited descriptor is no Internet socket");
+		errx(1,
+		    "an inherited descriptor is neither an Internet nor a Unix "
+		    "socket");
 	*port = port_of(&ss);
 }
 
 void
-listen_inherit(int inherited[CONF_LISTENS_MAX], size_t *n)
+listen_inherit(int inherited[INHERITED_MAX], size_t *n)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	uint64_t count = 0, who;
@@ -58,7 +59,7 @@ listen_inherit(int inherited[CONF_LISTENS_MAX], size_t *n)
 	if (pid != NULL && fds != NULL &&
 	    span_number(span_of(pid), INT32_MAX, &who) &&
 	    who == (uint64_t)getpid() &&
-	    !span_number(span_of(fds), CONF_LISTENS_MAX, &count))
+	    !span_number(span_of(fds), INHERITED_MAX, &count))
 		errx(1, "LISTEN_FDS: too many inherited descriptors");
 	for (int fd = INHERITED_FIRST; *n < count; fd++) {
 		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) ==
@@ -83,6 +84,8 @@ place(struct master *m, int fd)
 	uint16_t port;
 	struct ip ip;
 
+	if (submit_inherit(m, fd))
+		return;
 	address_of(fd, &ip, &port);
 	for (size_t i = 0; i < m->current->conf.nlistens; i++) {
 		const struct conf_listen *l = &m->current->conf.listens[i];
@@ -100,13 +103,8 @@ place(struct master *m, int fd)
 	    text, port);
 }
 
-/*
- * The processes of a master that was killed end by themselves, but not at once;
- * until then they hold its addresses and its spool.  Queue waits as long for the
- * lock (STORE_LOCK_SECONDS).  True: it was worth another try.
- */
-static bool
-wait_for_old(struct master *m)
+bool
+listen_wait(struct master *m)
 {
 	const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
 
@@ -137,7 +135,7 @@ open_one(struct master *m, const struct conf_listen *l)
 		err(1, "cannot listen on %s", l->title);
 	do
 		rc = bind(fd, (struct sockaddr *)&ss, n);
-	while (rc == -1 && errno == EADDRINUSE && wait_for_old(m));
+	while (rc == -1 && errno == EADDRINUSE && listen_wait(m));
 	if (rc == -1 || listen(fd, LISTEN_BACKLOG) == -1)
 		err(1, "cannot listen on %s", l->title);
 	return fd;
@@ -146,6 +144,7 @@ open_one(struct master *m, const struct conf_listen *l)
 void
 listen_open(struct master *m, const int *inherited, size_t n)
 {
+	m->submit = -1;
 	for (size_t i = 0; i < n; i++)
 		place(m, inherited[i]);
 	for (size_t i = 0; i < m->current->conf.nlistens; i++)
@@ -173,81 +172,6 @@ listen_text(const struct master *m, char dst[LISTEN_TEXT_MAX])
 		    "%s%s%s%s:%u", i > 0 ? "," : "", v4 ? "" : "[", text,
 		    v4 ? "" : "]", port);
 	}
-}
-
-static struct sockaddr_un
-control_address(const struct master *m)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	char path[CONF_PATH_MAX + sizeof "/" CONTROL_SOCKET];
-
-	snprintf(
-	    path, sizeof path, "%s/" CONTROL_SOCKET, m->current->conf.runtime);
-	if (!span_copy(sun.sun_path, sizeof sun.sun_path, span_of(path)))
-		errx(1, "%s is too long for a socket", path);
-	return sun;
-}
-
-/* 0 if somebody listens there, else why not. */
-static int
-try_connect(const struct sockaddr_un *sun)
-{
-	int fd =
-	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int why = 0;
-
-	if (fd == -1)
-		err(1, "socket");
-	if (connect(fd, (const struct sockaddr *)sun, sizeof *sun) == -1)
-		why = errno;
-	close(fd);
-	return why == EAGAIN ? 0 : why;
-}
-
-/* True: there was one, and nobody listens on it any more. */
-static bool
-is_stale(struct master *m, const struct sockaddr_un *sun)
-{
-	struct stat st;
-	int saved;
-
-	do
-		saved = try_connect(sun);
-	while (saved == 0 && wait_for_old(m));
-	if (saved == 0)
-		errx(1, "already running: %s answers", sun->sun_path);
-	if (saved == ENOENT)
-		return false;
-	if (saved != ECONNREFUSED || lstat(sun->sun_path, &st) == -1 ||
-	    !S_ISSOCK(st.st_mode))
-		errx(1, "%s is there and is not our socket: %s", sun->sun_path,
-		    strerrordesc_np(saved));
-	return true;
-}
-
-void
-control_open(struct master *m)
-{
-	struct sockaddr_un sun = control_address(m);
-	mode_t mask = umask(0177); /* 0600: for root, or who runs us */
-
-	if (is_stale(m, &sun) && unlink(sun.sun_path) == -1)
-		err(1, "%s", sun.sun_path);
-	m->control =
-	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (m->control == -1 ||
-	    bind(m->control, (struct sockaddr *)&sun, sizeof sun) == -1 ||
-	    listen(m->control, LISTEN_BACKLOG) == -1)
-		err(1, "%s", sun.sun_path);
-	umask(mask);
-}
-
-void
-control_remove(const struct master *m)
-{
-	struct sockaddr_un sun = control_address(m);
-
-	(void)unlink(sun.sun_path);
 }
 
 uint64_t

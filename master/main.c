@@ -149,7 +149,7 @@ open_log(struct master *m)
 static void
 set_up(struct master *m, const char *file)
 {
-	int inherited[CONF_LISTENS_MAX];
+	int inherited[INHERITED_MAX];
 	struct directory_owner owner;
 	size_t ninherited;
 
@@ -163,6 +163,7 @@ set_up(struct master *m, const char *file)
 	directories_make(&m->current->conf, &owner);
 	listen_open(m, inherited, ninherited);
 	control_open(m);
+	submit_open(m);
 	m->descriptors = descriptors_raise(&m->current->conf);
 }
 

@@ -31,6 +31,9 @@
 #define LOG_PIPE_SIZE	(1024 * 1024)
 #define LISTEN_BACKLOG	1024
 #define CONTROL_SOCKET	"control.sock"
+#define SUBMIT_SOCKET	"submit.sock"
+/* Those of the listen statements, and SUBMIT_SOCKET. */
+#define INHERITED_MAX	(CONF_LISTENS_MAX + 1)
 
 enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
 
@@ -102,6 +105,8 @@ struct master {
 	int null, err;		/* /dev/null; the standard error that we got */
 	int log[2];		/* our own lines */
 	int control;
+	int submit;
+	bool submit_inherited;	/* its giver removes it, too */
 	TAILQ_HEAD(children, child) children; /* older generations first */
 	uint32_t instances;	/* the last one given */
 	enum phase phase;
@@ -137,14 +142,27 @@ void directories_make(const struct conf *, const struct directory_owner *);
 void users_find(const struct master *, struct directory_owner *);
 
 /* listen.c: sockets.  All end the program on error. */
-void listen_inherit(int inherited[CONF_LISTENS_MAX], size_t *n);
+void listen_inherit(int inherited[INHERITED_MAX], size_t *n);
 void listen_open(struct master *, const int *inherited, size_t n);
-void control_open(struct master *);
-void control_remove(const struct master *);
+/*
+ * The processes of a master that was killed end by themselves, but not at once;
+ * until then they hold its addresses and its spool.  Queue waits as long for the
+ * lock (STORE_LOCK_SECONDS).  True: it was worth another try.
+ */
+bool listen_wait(struct master *);
 /* How many may be open, after trying to get what is needed. */
 uint64_t descriptors_raise(const struct conf *);
 uint64_t descriptors_needed(const struct conf *);
 void listen_text(const struct master *, char dst[LISTEN_TEXT_MAX]);
+
+/* unix.c: the sockets in the runtime directory.  All end the program on error,
+ * but those that remove. */
+void control_open(struct master *);
+void control_remove(const struct master *);
+/* Is it a Unix socket?  Then it is the submission socket, or an error. */
+bool submit_inherit(struct master *, int fd);
+void submit_open(struct master *); /* unless it was inherited */
+void submit_remove(const struct master *);
 
 /* spawn.c: a new process; its pid, or -1 with errno. */
 pid_t spawn(const struct master *, const struct child *, int channel);

@@ -141,7 +141,9 @@ close_sockets(const struct master *m)
 {
 	generation_close_listeners(m->current);
 	control_remove(m);
+	submit_remove(m);
 	close(m->control);
+	close(m->submit);
 }
 
 void

@@ -2,6 +2,7 @@
  * submit.c - a message on its way to the log: its trace field, its records,
  * and the answer when they are on disk.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/bytes/log.h"
@@ -22,7 +23,7 @@ struct submission {
 	uint64_t size;
 	uint32_t nrcpts;
 	char sender[ADDRESS_MAX + 1];
-	char client[IP_TEXT_MAX];
+	char client[IP_TEXT_MAX]; /* or "uid 1000" */
 };
 
 static void
@@ -68,24 +69,57 @@ submit_orphan(struct smtpd *smtpd)
 	}
 }
 
+/*
+ * What a program of this host left out (RFC 5322 section 3.6, RFC 6409 section
+ * 8).  The null reverse-path is nobody's address.
+ */
+static int
+add_missing(
+    struct buf *b, const struct queue *q, const struct submit *s, int64_t now)
+{
+	const struct envelope *e = &s->envelope;
+	char date[DATE_LEN + 1], id[ID_LEN + 1];
+	bool null = e->sender.n == 0;
+
+	date_format(date, now, queue_zone(now));
+	id_format(id, s->id);
+	if (((e->lacks & LACKS_MESSAGE_ID) &&
+		buf_addf(b, "Message-ID: <%s@%s>\r\n", id, q->conf->hostname) ==
+		    -1) ||
+	    ((e->lacks & LACKS_DATE) &&
+		buf_addf(b, "Date: %s\r\n", date) == -1) ||
+	    ((e->lacks & LACKS_FROM) &&
+		buf_addf(b, "From: %s%.*s%s\r\n", null ? "MAILER-DAEMON@" : "",
+		    (int)e->sender.n, e->sender.p,
+		    null ? q->conf->hostname : "") == -1) ||
+	    ((e->lacks & LACKS_HEADER) && buf_add_str(b, "\r\n") == -1))
+		return -1;
+	return 0;
+}
+
 static int
 make_prefix(struct queue *q, const struct submit *s, struct buf *b)
 {
 	int64_t now = queue_now();
+	bool local = s->envelope.with == WITH_LOCAL;
 	struct rcpt_list rcpts = s->rcpts;
 	struct span one = SPAN("");
 
 	if (s->envelope.nrcpts == 1)
 		(void)rcpts_next(&rcpts, &one);
-	return received_add(b,
-	    &(struct received){ .helo = s->envelope.helo,
-		.client = s->envelope.client,
-		.by = span_of(q->conf->hostname),
-		.with = envelope_with_name(s->envelope.with),
-		.id = s->id,
-		.recipient = one,
-		.time = now,
-		.zone = queue_zone(now) });
+	if (received_add(b,
+		&(struct received){ .local = local,
+		    .uid = s->envelope.uid,
+		    .helo = s->envelope.helo,
+		    .client = s->envelope.client,
+		    .by = span_of(q->conf->hostname),
+		    .with = envelope_with_name(s->envelope.with),
+		    .id = s->id,
+		    .recipient = one,
+		    .time = now,
+		    .zone = queue_zone(now) }) == -1)
+		return -1;
+	return add_missing(b, q, s, now);
 }
 
 static struct record_rcpt *
@@ -137,6 +171,9 @@ describe(struct submission *w, struct queue *q, const struct submit *s)
 	w->nrcpts = s->envelope.nrcpts;
 	span_copy(w->sender, sizeof w->sender, s->envelope.sender);
 	span_copy(w->client, sizeof w->client, s->envelope.client);
+	if (s->envelope.with == WITH_LOCAL)
+		snprintf(
+		    w->client, sizeof w->client, "uid %u", s->envelope.uid);
 }
 
 void

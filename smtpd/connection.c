@@ -19,7 +19,15 @@ static void on_writable(evutil_socket_t, short, void *);
 struct span
 connection_client(const struct connection *c)
 {
-	return c->local ? SPAN("local") : span_of(c->client);
+	return span_of(c->client);
+}
+
+const struct conf_listen *
+connection_listen(const struct connection *c)
+{
+	return c->listener < c->m->conf->nlistens
+	    ? &c->m->conf->listens[c->listener]
+	    : NULL;
 }
 
 /* ---- birth and death --------------------------------------------------- */
@@ -43,6 +51,31 @@ turn_away(struct smtpd *m, int fd)
 	close(fd);
 }
 
+/* Who is at the other end of a Unix socket. */
+static int
+peer_uid(int fd, uint32_t *uid)
+{
+	struct ucred cred;
+	socklen_t n = sizeof cred;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == -1)
+		return -1;
+	*uid = cred.uid;
+	return 0;
+}
+
+static void
+set_client(struct connection *c, const struct sockaddr *from)
+{
+	c->local = !ip_from_sockaddr(&c->ip, from);
+	if (!c->local)
+		ip_format(c->client, &c->ip);
+	else if (peer_uid(c->fd, &c->uid) == 0)
+		snprintf(c->client, sizeof c->client, "uid %u", c->uid);
+	else
+		c->broken = true;
+}
+
 void
 connection_new(
     struct smtpd *m, unsigned listener, int fd, const struct sockaddr *from)
@@ -60,15 +93,14 @@ connection_new(
 	snprintf(c->name, sizeof c->name, "%u-%llu", m->process->instance,
 	    (unsigned long long)++m->number);
 	c->listener = listener;
-	c->local = !ip_from_sockaddr(&c->ip, from);
-	if (!c->local)
-		ip_format(c->client, &c->ip);
+	set_client(c, from);
 	c->timer = TIMER_END;
 	c->paused = true;
 	line_init(&c->lines, m->conf->max_line);
 	buf_init(&c->in, m->in_max);
 	buf_init(&c->out, 2 * OUT_MAX);
 	session_init(&c->session, &m->service);
+	c->session.local = c->local;
 	transfer_init(&c->transfer);
 	event_assign(&c->readable, m->process->base, fd, EV_READ | EV_PERSIST,
 	    input_readable, c);
@@ -79,7 +111,9 @@ connection_new(
 	m->connections++;
 	log_info("connect", log_str("session", c->name),
 	    log_span("client", connection_client(c)),
-	    log_str("listener", m->conf->listens[listener].title));
+	    log_str("listener",
+		connection_listen(c) != NULL ? connection_listen(c)->title
+					     : "submit.sock"));
 	c->wait = WAIT_CLIENT;
 	ask_next(c);
 	connection_settle(c);
@@ -246,7 +280,9 @@ timer_of(const struct connection *c)
 		return TIMER_COMMAND;
 	if (c->wait != 0)
 		return TIMER_PEER;
-	return c->session.phase == PHASE_DATA ? TIMER_DATA : TIMER_COMMAND;
+	if (c->session.phase != PHASE_DATA)
+		return TIMER_COMMAND;
+	return c->local ? TIMER_LOCAL : TIMER_DATA;
 }
 
 static void

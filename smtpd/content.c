@@ -1,6 +1,7 @@
 /*
  * content.c - the rules for content: newlines, size, hops.
  */
+#include "common/mail/envelope.h"
 #include "common/mail/header.h"
 #include "smtpd/content.h"
 
@@ -38,4 +39,25 @@ content_loop(struct span beginning)
 	size_t hops = header_count(beginning, "Received", SPAN(""));
 
 	return hops > HEADER_RECEIVED_MAX ? R_LOOP : R_COUNT;
+}
+
+uint8_t
+content_lacks(struct span beginning, bool whole)
+{
+	struct span rest = span_skip(beginning, header_length(beginning));
+	uint8_t lacks = 0;
+
+	/* Does the header end in here? */
+	if (!whole && span_line(rest) == 0)
+		return 0;
+	if (header_count(beginning, "Date", SPAN("")) == 0)
+		lacks |= LACKS_DATE;
+	if (header_count(beginning, "Message-ID", SPAN("")) == 0)
+		lacks |= LACKS_MESSAGE_ID;
+	if (header_count(beginning, "From", SPAN("")) == 0)
+		lacks |= LACKS_FROM;
+	/* The body must not become part of what is put above it. */
+	if (rest.n == beginning.n && rest.n > 0 && !span_starts(rest, "\r\n"))
+		lacks |= LACKS_HEADER;
+	return lacks;
 }

@@ -31,4 +31,8 @@ enum reply_name content_fault(const struct content *);
  */
 enum reply_name content_loop(struct span beginning);
 
+/* enum envelope_lacks; what stands behind `beginning` where that is not the
+ * whole content is taken to lack nothing. */
+uint8_t content_lacks(struct span beginning, bool whole);
+
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/bytes/log.h"
+#include "common/msg/master.h"
 #include "smtpd/smtpd.h"
 
 #define TURN_ACCEPTS 32
@@ -95,8 +96,8 @@ listener_add(struct smtpd *m, unsigned index, int fd)
 	struct listener *l;
 	int flags;
 
-	if (index >= m->conf->nlistens || m->nlisteners == CONF_LISTENS_MAX ||
-	    m->stopping) {
+	if ((index >= m->conf->nlistens && index != LISTENER_SUBMIT) ||
+	    m->nlisteners > CONF_LISTENS_MAX || m->stopping) {
 		close(fd);
 		errno = EINVAL;
 		return -1;

@@ -12,6 +12,7 @@
 static const struct confine_call calls[] = {
 	{ .nr = SCMP_SYS(accept4), .why = "listener.c" },
 	{ .nr = SCMP_SYS(setsockopt), .why = "TCP_NODELAY in listener.c" },
+	{ .nr = SCMP_SYS(getsockopt), .why = "SO_PEERCRED in connection.c" },
 	{ .nr = SCMP_SYS(shutdown), .why = "the last reply, connection.c" },
 	{ .nr = SCMP_SYS(pipe2), .why = "large messages, transfer.c" },
 };

@@ -200,6 +200,14 @@ session_rcpts(
 	return n;
 }
 
+const char *
+session_domain(const struct session *s)
+{
+	const struct conf *conf = s->service->conf;
+
+	return conf->ndomains > 0 ? conf->domains[0].name : conf->hostname;
+}
+
 /* Is it among the recipients already? */
 static bool
 is_repeated(const struct session *s, const struct address *a)
@@ -332,8 +340,10 @@ format_ehlo(const struct session *s, const struct step *st,
 	size_t n = reply_format(text, &line, false, true);
 
 	n += (size_t)snprintf(text + n, STEP_TEXT_MAX + 1 - n,
-	    "250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
+	    "%s%s%s250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
 	    "250 ENHANCEDSTATUSCODES\r\n",
+	    s->local ? "250-XQUALIFY " : "", s->local ? session_domain(s) : "",
+	    s->local ? "\r\n" : "",
 	    (unsigned long long)s->service->conf->message_size);
 	return n;
 }

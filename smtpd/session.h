@@ -52,6 +52,7 @@ struct session {
 	enum session_phase phase;
 	bool greeted;	   /* HELO or EHLO was given */
 	bool plain;	   /* by HELO: no extensions, no enhanced codes */
+	bool local;	   /* a program of this host; the caller sets it */
 	bool asking;	   /* ACTION_ASK waits for its verdict */
 	uint32_t useless;  /* commands since the last accepted message */
 	uint32_t accepted; /* messages */
@@ -101,6 +102,9 @@ size_t session_format(
  */
 uint32_t session_rcpts(
     const struct session *, size_t *at, const char **dst, uint32_t max);
+
+/* The domain of addresses that a local client gives without one. */
+const char *session_domain(const struct session *);
 
 /* For verbs.c. */
 void session_reset(struct session *); /* no transaction any more */

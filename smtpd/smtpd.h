@@ -41,7 +41,8 @@ enum wait {
 enum timer {
 	TIMER_COMMAND, /* command_timeout */
 	TIMER_DATA,    /* data_timeout */
-	TIMER_PEER,    /* SMTPD_QUEUE_SECONDS, for lookup or queue */
+	TIMER_LOCAL, /* the same for a program of this host, SMTPD_LOCAL_SECONDS */
+	TIMER_PEER, /* SMTPD_QUEUE_SECONDS, for lookup or queue */
 	TIMER_LINGER,
 	TIMER_END /* none */
 };
@@ -82,9 +83,10 @@ struct connection {
 	uint32_t slot; /* its number for lookup */
 	char name[32]; /* in the log: smtpd's instance, and its number there */
 	unsigned listener;
-	bool local; /* a Unix socket: no address */
+	bool local;   /* a Unix socket: no address */
+	uint32_t uid; /* of who is at its other end, if local */
 	struct ip ip;
-	char client[IP_TEXT_MAX];
+	char client[IP_TEXT_MAX]; /* its text, or "uid 1000" */
 
 	unsigned wait; /* enum wait */
 	bool paused;   /* the loop does not look for input */
@@ -111,7 +113,7 @@ TAILQ_HEAD(connections, connection);
 
 struct listener {
 	struct smtpd *m;
-	unsigned index; /* into conf->listens */
+	unsigned index; /* into conf->listens, or LISTENER_SUBMIT */
 	int fd;
 	struct event readable;
 };
@@ -140,7 +142,7 @@ struct smtpd {
 	struct event stop;   /* the end of patience */
 	struct peer_link lookup, queue;
 
-	struct listener listeners[CONF_LISTENS_MAX];
+	struct listener listeners[CONF_LISTENS_MAX + 1];
 	size_t nlisteners;
 	bool deaf; /* no descriptors left: not accepting for a second */
 	bool stopping;
@@ -174,6 +176,8 @@ void connection_end(struct connection *, enum reply_name);
 void connection_timeout(struct connection *, enum timer);
 void connection_stop(struct connection *);
 struct span connection_client(const struct connection *);
+/* NULL for submit.sock, which no statement tells of. */
+const struct conf_listen *connection_listen(const struct connection *);
 bool connection_may_retry(int err); /* the loop says when */
 
 /* input.c */

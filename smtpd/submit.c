@@ -17,7 +17,8 @@
 #define ENVELOPE_ROOM 1024
 
 _Static_assert(ENVELOPE_ROOM >
-	3 * 4 + ADDRESS_MAX + SESSION_HELO_MAX + IP_TEXT_MAX + 2 + 4 + 2 * 4,
+	3 * 4 + ADDRESS_MAX + SESSION_HELO_MAX + IP_TEXT_MAX + 3 + 2 * 4 +
+		2 * 4,
     "an envelope fits");
 
 static void
@@ -61,18 +62,30 @@ submit_let_go(struct connection *c)
 	buf_fini(&t->kept);
 }
 
+static enum envelope_with
+protocol(const struct connection *c)
+{
+	if (c->local)
+		return WITH_LOCAL;
+	return c->session.plain ? WITH_SMTP : WITH_ESMTP;
+}
+
+/* `content` is the whole, or the beginning of what is too much for a packet. */
 static struct envelope
-envelope(const struct connection *c)
+envelope(const struct connection *c, struct span content)
 {
 	const struct session *s = &c->session;
+	bool whole = c->transfer.ended;
 
 	return (struct envelope){
 		.sender = span_from(s->sender.text, s->sender.n),
 		.helo = span_of(s->helo),
-		.client = span_of(c->client),
-		.with = s->plain ? WITH_SMTP : WITH_ESMTP,
+		.client = c->local ? SPAN("") : span_of(c->client),
+		.with = protocol(c),
 		.body = s->body,
 		.nrcpts = s->nrcpts,
+		.uid = c->uid,
+		.lacks = c->local ? content_lacks(content, whole) : 0,
 	};
 }
 
@@ -99,7 +112,7 @@ submit_packet(struct connection *c, struct span content)
 {
 	struct smtpd *m = c->m;
 	struct transfer *t = &c->transfer;
-	struct envelope e = envelope(c);
+	struct envelope e = envelope(c, content);
 	size_t at = 0;
 	uint32_t n =
 	    session_rcpts(&c->session, &at, m->rcpts, m->conf->max_recipients);
@@ -125,11 +138,11 @@ on_pipe(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-submit_open(struct connection *c)
+submit_open(struct connection *c, struct span beginning)
 {
 	struct smtpd *m = c->m;
 	struct transfer *t = &c->transfer;
-	struct envelope e = envelope(c);
+	struct envelope e = envelope(c, beginning);
 	struct reply r;
 	int fds[2];
 

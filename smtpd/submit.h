@@ -10,8 +10,9 @@
 bool submit_fits(const struct connection *, size_t content);
 void submit_packet(struct connection *, struct span content);
 
-/* The beginning of a message that comes through the pipe. */
-void submit_open(struct connection *);
+/* The beginning of a message that comes through the pipe, and what of its
+ * content is here. */
+void submit_open(struct connection *, struct span beginning);
 /* True when all recipients are sent. */
 bool submit_rcpts(struct connection *);
 /* As much of it as the pipe takes now; *content begins behind that. */

@@ -56,8 +56,8 @@ transfer_begin(struct connection *c)
 {
 	struct transfer *t = &c->transfer;
 	const struct conf *conf = c->m->conf;
-	enum dot_mode mode =
-	    conf->listens[c->listener].bare_newlines == NEWLINES_CONVERT
+	const struct conf_listen *l = connection_listen(c);
+	enum dot_mode mode = l != NULL && l->bare_newlines == NEWLINES_CONVERT
 	    ? DOT_CONVERT
 	    : DOT_REJECT;
 
@@ -88,7 +88,7 @@ start(struct connection *c, struct span content)
 	else if (c->transfer.ended && submit_fits(c, content.n))
 		submit_packet(c, content);
 	else
-		submit_open(c);
+		submit_open(c, content);
 }
 
 static void

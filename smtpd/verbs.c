@@ -97,6 +97,13 @@ parameters_ok(const struct session *s, struct span arg, struct step *st)
 	return false;
 }
 
+/* Users of this host are known by their name alone. */
+static unsigned
+bare_ok(const struct session *s)
+{
+	return s->local ? ADDRESS_BARE_OK : 0;
+}
+
 static void
 do_mail(struct session *s, struct span arg, struct step *st)
 {
@@ -108,7 +115,10 @@ do_mail(struct session *s, struct span arg, struct step *st)
 		say(st, R_SYNTAX, "MAIL FROM:<address>");
 		return;
 	}
-	if (address_parse_path(&sender, &arg, ADDRESS_NULL_OK) == -1) {
+	if (address_parse_path(&sender, &arg, ADDRESS_NULL_OK | bare_ok(s)) ==
+		-1 ||
+	    (sender.n > 0 &&
+		address_qualify(&sender, span_of(session_domain(s))) == -1)) {
 		say(st, R_BAD_SENDER, NULL);
 		return;
 	}
@@ -137,7 +147,10 @@ do_rcpt(struct session *s, struct span arg, struct step *st)
 		say(st, R_SYNTAX, "RCPT TO:<address>");
 		return;
 	}
-	if (address_parse_path(&s->rcpt, &arg, ADDRESS_POSTMASTER_OK) == -1) {
+	if (address_parse_path(
+		&s->rcpt, &arg, ADDRESS_POSTMASTER_OK | bare_ok(s)) == -1 ||
+	    (!span_is(span_of(s->rcpt.text), "postmaster") &&
+		address_qualify(&s->rcpt, span_of(session_domain(s))) == -1)) {
 		say(st, R_BAD_ADDRESS, NULL);
 		return;
 	}

@@ -268,6 +268,40 @@ address_parse(struct address *a, struct span s)
 	return set_mailbox(a, &m);
 }
 
+int
+address_parse_bare(struct address *a, struct span s)
+{
+	struct span local = s;
+	char text[ADDRESS_LOCAL_MAX + 1];
+	size_t n;
+
+	if (!take_local_part(&s) || s.n != 0)
+		return fail(a, EINVAL);
+	if ((n = canonical_local(text, local)) == 0)
+		return fail(a, E2BIG);
+	*a = (struct address){ .n = (uint16_t)n, .at = (uint16_t)n };
+	memcpy(a->text, text, n);
+	return 0;
+}
+
+int
+address_qualify(struct address *a, struct span domain)
+{
+	char text[ADDRESS_LOCAL_MAX + 1 + ADDRESS_DOMAIN_MAX];
+	size_t n = a->n;
+
+	if (a->at < a->n)
+		return 0;
+	if (n == 0)
+		return fail(a, EINVAL);
+	if (n > ADDRESS_LOCAL_MAX || domain.n > ADDRESS_DOMAIN_MAX)
+		return fail(a, E2BIG);
+	memcpy(text, a->text, n);
+	text[n++] = '@';
+	memcpy(text + n, domain.p, domain.n);
+	return address_parse(a, span_from(text, n + domain.n));
+}
+
 /* A-d-l ":", as in <@a.example,@b.example:user@c.example>. */
 static bool
 take_source_route(struct span *in)
@@ -304,6 +338,15 @@ address_parse_path(struct address *a, struct span *in, unsigned flags)
 		*in = span_skip(s, sizeof postmaster - 1);
 		return set_bare(a, SPAN("postmaster"));
 	}
+	if ((flags & ADDRESS_BARE_OK) && take_char(&s, '<') &&
+	    take_local_part(&s) && take_char(&s, '>')) {
+		if (address_parse_bare(
+			a, span_from(in->p + 1, in->n - s.n - 2)) == -1)
+			return -1;
+		*in = s;
+		return 0;
+	}
+	s = *in;
 	if (!take_char(&s, '<') ||
 	    (span_starts(s, "@") && !take_source_route(&s)) ||
 	    !take_mailbox(&s, &m) || !take_char(&s, '>'))

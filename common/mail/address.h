@@ -25,6 +25,7 @@ struct address {
 enum address_flags {
 	ADDRESS_NULL_OK = 1,		/* "<>", for a reverse-path */
 	ADDRESS_POSTMASTER_OK = 2,	/* "<postmaster>" without a domain */
+	ADDRESS_BARE_OK = 4,		/* "<alice>": whoever takes it qualifies it */
 };
 
 /* A mailbox without brackets, the whole span.  0, or -1 with errno EINVAL
@@ -37,6 +38,12 @@ int address_parse(struct address *, struct span);
  * untouched on error.
  */
 int address_parse_path(struct address *, struct span *in, unsigned flags);
+
+/* A local part alone, the whole span; at is n.  As address_parse. */
+int address_parse_bare(struct address *, struct span);
+/* Gives a bare one this domain.  As address_parse, and a full one is left as it
+ * is. */
+int address_qualify(struct address *, struct span domain);
 
 struct span address_local(const struct address *);	/* as in text, quoted where it must be */
 struct span address_domain(const struct address *);	/* "" where there is none */

@@ -30,6 +30,8 @@ envelope_put(struct wire_put *w, const struct envelope *e)
 	wire_put_u8(w, (uint8_t)e->with);
 	wire_put_u8(w, (uint8_t)e->body);
 	wire_put_u32(w, e->nrcpts);
+	wire_put_u32(w, e->uid);
+	wire_put_u8(w, e->lacks);
 }
 
 /* What one process calls canonical the next one checks. */
@@ -44,6 +46,8 @@ is_sound(const struct envelope *e)
 		!span_eq(e->sender, span_from(sender.text, sender.n))))
 		return false;
 	if (e->client.n > 0 && !ip_parse(&client, e->client))
+		return false;
+	if (e->with != WITH_LOCAL && (e->uid != 0 || e->lacks != 0))
 		return false;
 	if (e->helo.n > HELO_MAX)
 		return false;
@@ -62,8 +66,12 @@ envelope_get(struct wire_get *w, struct envelope *e)
 	e->with = wire_get_enum(w, WITH_END);
 	e->body = wire_get_enum(w, BODY_END);
 	e->nrcpts = wire_get_u32(w);
+	e->uid = wire_get_u32(w);
+	e->lacks = (uint8_t)wire_get_enum(w, LACKS_END);
 	if (!w->bad && is_sound(e))
 		return;
 	w->bad = true;
-	*e = (struct envelope){ SPAN(""), SPAN(""), SPAN(""), 0, 0, 0 };
+	*e = (struct envelope){
+		.sender = SPAN(""), .helo = SPAN(""), .client = SPAN("")
+	};
 }

@@ -14,6 +14,15 @@
 enum envelope_with { WITH_SMTP, WITH_ESMTP, WITH_LOCAL, WITH_END };
 enum envelope_body { BODY_7BIT, BODY_8BITMIME, BODY_END };
 
+/* What a message of a local client came without, bits: queue adds it. */
+enum envelope_lacks {
+	LACKS_DATE = 1,
+	LACKS_MESSAGE_ID = 2,
+	LACKS_FROM = 4,
+	LACKS_HEADER = 8,	/* all of it: an empty line goes above the body */
+	LACKS_END = 16
+};
+
 struct envelope {
 	struct span sender;	/* canonical address; "" is the null reverse-path */
 	struct span helo;	/* what the client called itself */
@@ -21,6 +30,8 @@ struct envelope {
 	enum envelope_with with;
 	enum envelope_body body;
 	uint32_t nrcpts;	/* how many recipients there are in all */
+	uint32_t uid;		/* WITH_LOCAL: of the client, by the kernel's word */
+	uint8_t lacks;		/* WITH_LOCAL: enum envelope_lacks */
 };
 
 void envelope_put(struct wire_put *, const struct envelope *);

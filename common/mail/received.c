@@ -60,6 +60,8 @@ add_from(struct buf *b, const struct received *r)
 {
 	char helo[ADDRESS_DOMAIN_MAX + 1], client[ADDRESS_DOMAIN_MAX + 16];
 
+	if (r->local)
+		return 0;
 	clean(helo, sizeof helo - 1, r->helo);
 	if (r->client.n == 0)
 		return r->helo.n == 0 ? 0 : buf_addf(b, "from %s\r\n\t", helo);
@@ -72,16 +74,23 @@ static int
 add_rest(struct buf *b, const struct received *r)
 {
 	char by[ADDRESS_DOMAIN_MAX + 1], with[16], date[DATE_LEN + 1];
+	char how[64];
 	char id[ID_LEN + 1], recipient[ADDRESS_MAX + 1];
 	bool one = r->recipient.n > 0;
 
 	clean(by, sizeof by - 1, r->by);
 	clean(with, sizeof with - 1, r->with);
+	/* Administrators and their tools know this form of local mail. */
+	if (r->local)
+		snprintf(how, sizeof how, "(Sallyport, from userid %u)\r\n\t",
+		    r->uid);
+	else
+		snprintf(how, sizeof how, "with %s ", with);
 	clean_address(recipient, sizeof recipient - 1, r->recipient);
 	id_format(id, r->id);
 	date_format(date, r->time, r->zone);
-	return buf_addf(b, "by %s with %s id %s%s%s%s;\r\n\t%s\r\n", by, with,
-	    id, one ? "\r\n\tfor <" : "", recipient, one ? ">" : "", date);
+	return buf_addf(b, "by %s %sid %s%s%s%s;\r\n\t%s\r\n", by, how, id,
+	    one ? "\r\n\tfor <" : "", recipient, one ? ">" : "", date);
 }
 
 int

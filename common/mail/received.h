@@ -16,6 +16,9 @@ struct received {
 	struct span recipient;	/* "" where there are several */
 	int64_t time;		/* seconds since 1970 */
 	int zone;		/* minutes east of UTC */
+	bool local;		/* a program of this host: "(Sallyport, from userid
+				 * 1000)" in the place of helo, client and with */
+	uint32_t uid;
 };
 
 /* "Received: from …;\r\n\t…\r\n", folded, no line over 998 octets; what a

@@ -11,6 +11,7 @@
 #define MSG_MASTER_H
 
 #include "common/mail/reply.h"
+#include "common/run/conf.h"
 #include "common/run/ipc.h"
 
 enum {
@@ -29,8 +30,9 @@ struct msg_peer {		/* MASTER_PEER, with the end of the channel;
 	uint32_t instance;
 };
 struct msg_listener {		/* MASTER_LISTENER, with the socket */
-	uint32_t index;
+	uint32_t index;		/* into conf->listens, or LISTENER_SUBMIT; 0 for control */
 };
+#define LISTENER_SUBMIT CONF_LISTENS_MAX /* runtime/submit.sock */
 struct msg_complain {		/* MASTER_COMPLAIN */
 	enum peer kind;
 	uint32_t instance;

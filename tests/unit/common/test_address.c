@@ -229,6 +229,19 @@ static const struct {
 	{ "<", ADDRESS_NULL_OK, NULL, NULL },
 	{ " <a@x>", 0, NULL, NULL },
 	{ "<a@x >", 0, NULL, NULL },
+	{ "<alice> X", ADDRESS_BARE_OK, "alice", " X" },
+	{ "<\"a b\">", ADDRESS_BARE_OK, "\"a b\"", "" },
+	{ "<\"alice\">", ADDRESS_BARE_OK, "alice", "" },
+	{ "<alice@B>", ADDRESS_BARE_OK, "alice@b", "" },
+	{ "<@a:u@b>", ADDRESS_BARE_OK, "u@b", "" },
+	{ "<@a:u>", ADDRESS_BARE_OK, NULL, NULL },
+	{ "<>", ADDRESS_BARE_OK, NULL, NULL },
+	{ "<alice@>", ADDRESS_BARE_OK, NULL, NULL },
+	{ "<a..b>", ADDRESS_BARE_OK, NULL, NULL },
+	{ "<a b>", ADDRESS_BARE_OK, NULL, NULL },
+	{ "<a\rb>", ADDRESS_BARE_OK, NULL, NULL },
+	{ "<alice", ADDRESS_BARE_OK, NULL, NULL },
+	{ "alice", ADDRESS_BARE_OK, NULL, NULL },
 };
 
 START_TEST(paths_with_and_without_a_mailbox)
@@ -302,6 +315,36 @@ START_TEST(quotes_are_removed)
 }
 END_TEST
 
+START_TEST(a_bare_name_gets_a_domain)
+{
+	char local[ADDRESS_LOCAL_MAX + 2];
+	struct address a;
+
+	ck_assert_int_eq(address_parse_bare(&a, SPAN("Alice")), 0);
+	ck_assert_uint_eq(a.at, a.n);
+	ck_assert_int_eq(address_qualify(&a, SPAN("B.Example")), 0);
+	ck_assert_str_eq(a.text, "Alice@b.example");
+	ck_assert(span_eq(address_domain(&a), SPAN("b.example")));
+	/* … once. */
+	ck_assert_int_eq(address_qualify(&a, SPAN("c")), 0);
+	ck_assert_str_eq(a.text, "Alice@b.example");
+	for (size_t n = 63; n <= 65; n++) {
+		memset(local, 'x', n);
+		ck_assert_int_eq(
+		    address_parse_bare(&a, span_from(local, n)) == 0, n <= 64);
+	}
+	is_null_address(&a);
+	ck_assert_int_eq(address_qualify(&a, SPAN("c")), -1);
+	ck_assert_int_eq(address_parse_bare(&a, SPAN("<root>")), -1);
+	ck_assert_int_eq(address_parse_bare(&a, SPAN("root@b")), -1);
+	ck_assert_int_eq(address_parse_bare(&a, SPAN("ro\0ot")), -1);
+	ck_assert_int_eq(address_parse_bare(&a, SPAN("")), -1);
+	ck_assert_int_eq(address_parse_bare(&a, SPAN("root")), 0);
+	ck_assert_int_eq(address_qualify(&a, SPAN("not a domain")), -1);
+	is_null_address(&a);
+}
+END_TEST
+
 START_TEST(domains_and_literals)
 {
 	ck_assert(address_domain_ok(SPAN("x")));
@@ -340,6 +383,7 @@ main(void)
 	tcase_add_test(t, nul_octets_are_refused);
 	tcase_add_loop_test(
 	    t, quotes_are_removed, 0, sizeof quoted / sizeof *quoted);
+	tcase_add_test(t, a_bare_name_gets_a_domain);
 	tcase_add_test(t, domains_and_literals);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);

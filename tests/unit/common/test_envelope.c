@@ -10,24 +10,31 @@ static const struct {
 	bool ok;
 } envelopes[] = {
 	{ { SPAN("a@b.example"), SPAN("client.example"), SPAN("192.0.2.1"),
-	      WITH_ESMTP, BODY_8BITMIME, 3 },
+	      WITH_ESMTP, BODY_8BITMIME, 3, 0, 0 },
 	    true },
-	{ { SPAN(""), SPAN(""), SPAN(""), WITH_LOCAL, BODY_7BIT, 1 }, true },
+	{ { SPAN(""), SPAN(""), SPAN(""), WITH_LOCAL, BODY_7BIT, 1, 1000,
+	      LACKS_FROM | LACKS_DATE },
+	    true },
 	{ { SPAN("\"a b\"@x"), SPAN("odd (helo)\x01\xff"), SPAN("2001:db8::1"),
-	      WITH_SMTP, BODY_7BIT, UINT32_MAX },
+	      WITH_SMTP, BODY_7BIT, UINT32_MAX, 0, 0 },
 	    true },
-	{ { SPAN("a@B.example"), SPAN(""), SPAN(""), 0, 0, 1 }, false },
-	{ { SPAN("\"a\"@b"), SPAN(""), SPAN(""), 0, 0, 1 }, false },
-	{ { SPAN("a"), SPAN(""), SPAN(""), 0, 0, 1 }, false },
-	{ { SPAN("<>"), SPAN(""), SPAN(""), 0, 0, 1 }, false },
-	{ { SPAN("a\n@b"), SPAN(""), SPAN(""), 0, 0, 1 }, false },
-	{ { SPAN(""), SPAN("a\nb"), SPAN(""), 0, 0, 1 }, false },
-	{ { SPAN(""), SPAN("a\rb"), SPAN(""), 0, 0, 1 }, false },
-	{ { SPAN(""), SPAN("a\0b"), SPAN(""), 0, 0, 1 }, false },
-	{ { SPAN(""), SPAN(""), SPAN("localhost"), 0, 0, 1 }, false },
-	{ { SPAN(""), SPAN(""), SPAN("192.0.2.1 "), 0, 0, 1 }, false },
-	{ { SPAN(""), SPAN(""), SPAN(""), WITH_END, 0, 1 }, false },
-	{ { SPAN(""), SPAN(""), SPAN(""), 0, BODY_END, 1 }, false },
+	{ { SPAN("a@B.example"), SPAN(""), SPAN(""), 0, 0, 1, 0, 0 }, false },
+	{ { SPAN("\"a\"@b"), SPAN(""), SPAN(""), 0, 0, 1, 0, 0 }, false },
+	{ { SPAN("a"), SPAN(""), SPAN(""), 0, 0, 1, 0, 0 }, false },
+	{ { SPAN("<>"), SPAN(""), SPAN(""), 0, 0, 1, 0, 0 }, false },
+	{ { SPAN("a\n@b"), SPAN(""), SPAN(""), 0, 0, 1, 0, 0 }, false },
+	{ { SPAN(""), SPAN("a\nb"), SPAN(""), 0, 0, 1, 0, 0 }, false },
+	{ { SPAN(""), SPAN("a\rb"), SPAN(""), 0, 0, 1, 0, 0 }, false },
+	{ { SPAN(""), SPAN("a\0b"), SPAN(""), 0, 0, 1, 0, 0 }, false },
+	{ { SPAN(""), SPAN(""), SPAN("localhost"), 0, 0, 1, 0, 0 }, false },
+	{ { SPAN(""), SPAN(""), SPAN("192.0.2.1 "), 0, 0, 1, 0, 0 }, false },
+	{ { SPAN(""), SPAN(""), SPAN(""), WITH_END, 0, 1, 0, 0 }, false },
+	{ { SPAN(""), SPAN(""), SPAN(""), 0, BODY_END, 1, 0, 0 }, false },
+	{ { SPAN(""), SPAN(""), SPAN(""), WITH_LOCAL, 0, 1, 0, LACKS_END },
+	    false },
+	{ { SPAN(""), SPAN(""), SPAN(""), WITH_ESMTP, 0, 1, 1, 0 }, false },
+	{ { SPAN(""), SPAN(""), SPAN(""), WITH_SMTP, 0, 1, 0, LACKS_DATE },
+	    false },
 };
 
 static void
@@ -61,6 +68,8 @@ START_TEST(what_can_be_an_envelope_travels)
 	ck_assert_int_eq(back.with, e->with);
 	ck_assert_int_eq(back.body, e->body);
 	ck_assert_uint_eq(back.nrcpts, e->nrcpts);
+	ck_assert_uint_eq(back.uid, e->uid);
+	ck_assert_uint_eq(back.lacks, e->lacks);
 	for (size_t n = 0; n < w.n; n++) {
 		g = wire_reader(span_from(p, n));
 		envelope_get(&g, &back);
@@ -73,7 +82,8 @@ END_TEST
 START_TEST(a_helo_is_no_longer_than_a_command_line)
 {
 	static char helo[513], p[1024];
-	struct envelope e = { SPAN(""), { helo, 0 }, SPAN(""), 0, 0, 1 }, back;
+	struct envelope e = { SPAN(""), { helo, 0 }, SPAN(""), 0, 0, 1, 0, 0 },
+			back;
 	struct wire_put w;
 	struct wire_get g;
 

@@ -17,34 +17,42 @@ static const struct {
 	const char *text;
 } fields[] = {
 	{ { SPAN("client.example"), SPAN("192.0.2.1"), SPAN("mx.example.org"),
-	      SPAN("ESMTP"), 0x0123456789abcdef, SPAN("a@b.example"), TIME, 0 },
+	      SPAN("ESMTP"), 0x0123456789abcdef, SPAN("a@b.example"), TIME, 0,
+	      false, 0 },
 	    "Received: from client.example ([192.0.2.1])\r\n"
 	    "\tby mx.example.org with ESMTP id 0123456789abcdef\r\n"
 	    "\tfor <a@b.example>;\r\n"
 	    "\tMon, 23 Nov 2026 15:10:32 +0000\r\n" },
 	{ { SPAN("[IPv6:2001:db8::1]"), SPAN("2001:db8::1"), SPAN("mx"),
-	      SPAN("SMTP"), 1, SPAN(""), TIME, 330 },
+	      SPAN("SMTP"), 1, SPAN(""), TIME, 330, false, 0 },
 	    "Received: from [IPv6:2001:db8::1] ([IPv6:2001:db8::1])\r\n"
 	    "\tby mx with SMTP id 0000000000000001;\r\n"
 	    "\tMon, 23 Nov 2026 20:40:32 +0530\r\n" },
 	{ { SPAN(""), SPAN("192.0.2.1"), SPAN("mx"), SPAN("SMTP"), 1, SPAN(""),
-	      TIME, 0 },
+	      TIME, 0, false, 0 },
 	    "Received: from [192.0.2.1] ([192.0.2.1])\r\n"
 	    "\tby mx with SMTP id 0000000000000001;\r\n"
 	    "\tMon, 23 Nov 2026 15:10:32 +0000\r\n" },
-	{ { SPAN(""), SPAN(""), SPAN("mx"), SPAN("local"), 1, SPAN(""), TIME,
-	      0 },
+	{ { SPAN(""), SPAN(""), SPAN("mx"), SPAN("local"), 1, SPAN(""), TIME, 0,
+	      false, 0 },
 	    "Received: by mx with local id 0000000000000001;\r\n"
 	    "\tMon, 23 Nov 2026 15:10:32 +0000\r\n" },
 	{ { SPAN("host"), SPAN(""), SPAN("mx"), SPAN("local"), 1,
-	      SPAN("\"a;b (c)\"@d"), TIME, 0 },
+	      SPAN("\"a;b (c)\"@d"), TIME, 0, false, 0 },
 	    "Received: from host\r\n"
 	    "\tby mx with local id 0000000000000001\r\n"
 	    "\tfor <\"a;b (c)\"@d>;\r\n"
 	    "\tMon, 23 Nov 2026 15:10:32 +0000\r\n" },
+	{ { SPAN("host"), SPAN(""), SPAN("mx"), SPAN("local"), 1,
+	      SPAN("a@b.example"), TIME, 0, true, 1000 },
+	    "Received: by mx (Sallyport, from userid 1000)\r\n"
+	    "\tid 0000000000000001\r\n"
+	    "\tfor <a@b.example>;\r\n"
+	    "\tMon, 23 Nov 2026 15:10:32 +0000\r\n" },
 	/* What a stranger says ends no comment, no line and no field. */
 	{ { SPAN("a) (b;<c>\r\nX: \"y\"\\,\0\x7f\xff"), SPAN("1\r\n]2"),
-	      SPAN("mx"), SPAN("SMTP"), 1, SPAN("a\r\nb\0c"), TIME, 0 },
+	      SPAN("mx"), SPAN("SMTP"), 1, SPAN("a\r\nb\0c"), TIME, 0, false,
+	      0 },
 	    "Received: from a???b??c???X:??y?????? ([1??]2])\r\n"
 	    "\tby mx with SMTP id 0000000000000001\r\n"
 	    "\tfor <a??b?c>;\r\n"
@@ -88,7 +96,7 @@ START_TEST(no_line_is_over_998_octets)
 {
 	static char huge[5000];
 	struct span h = { huge, sizeof huge };
-	struct received r = { h, h, h, h, 1, h, TIME, 0 };
+	struct received r = { h, h, h, h, 1, h, TIME, 0, false, 0 };
 	struct buf b;
 	struct span rest;
 

@@ -3,6 +3,7 @@
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <check.h>
@@ -205,6 +206,89 @@ START_TEST(a_file_in_its_place_is_left_alone)
 }
 END_TEST
 
+static int
+unix_socket(const char *path, int type)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, type, 0);
+
+	snprintf(sun.sun_path, sizeof sun.sun_path, "%s", path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof sun), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	return fd;
+}
+
+static void
+submit_path(char path[128])
+{
+	make_runtime(path);
+	strcpy(strrchr(path, '/') + 1, SUBMIT_SOCKET);
+}
+
+START_TEST(everybody_may_submit)
+{
+	struct stat st;
+	char path[128];
+
+	submit_path(path);
+	listen_open(&m, NULL, 0);
+	submit_open(&m);
+	close(m.submit);
+	m.submit = -1;
+	submit_open(&m);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0666);
+	submit_remove(&m);
+	ck_assert_int_eq(stat(path, &st), -1);
+}
+END_TEST
+
+START_TEST(a_submission_socket_that_is_answered_on_is_left_alone)
+{
+	char path[128];
+
+	submit_path(path);
+	(void)unix_socket(path, SOCK_STREAM);
+	m.submit = -1;
+	m.patience = 1;
+	submit_open(&m);
+}
+END_TEST
+
+START_TEST(an_inherited_submission_socket_is_used_and_stays)
+{
+	struct stat st;
+	char path[128];
+	int fd;
+
+	submit_path(path);
+	fd = unix_socket(path, SOCK_STREAM);
+	listen_open(&m, &fd, 1);
+	submit_open(&m);
+	ck_assert_int_eq(m.submit, fd);
+	submit_remove(&m);
+	ck_assert_int_eq(stat(path, &st), 0);
+}
+END_TEST
+
+/* Another name, another type, a second one. */
+START_TEST(another_inherited_unix_socket_is_refused)
+{
+	int fds[2], n = 1;
+	char path[128];
+
+	submit_path(path);
+	if (_i == 0)
+		strcat(path, "x");
+	fds[0] = unix_socket(path, _i == 1 ? SOCK_SEQPACKET : SOCK_STREAM);
+	if (_i == 2) {
+		ck_assert_int_eq(unlink(path), 0);
+		fds[n++] = unix_socket(path, SOCK_STREAM);
+	}
+	listen_open(&m, fds, (size_t)n);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -225,6 +309,12 @@ main(void)
 	tcase_add_test(t, a_socket_nobody_answers_on_is_replaced);
 	tcase_add_exit_test(t, a_socket_that_is_answered_on_is_left_alone, 1);
 	tcase_add_exit_test(t, a_file_in_its_place_is_left_alone, 1);
+	tcase_add_test(t, everybody_may_submit);
+	tcase_add_exit_test(
+	    t, a_submission_socket_that_is_answered_on_is_left_alone, 1);
+	tcase_add_test(t, an_inherited_submission_socket_is_used_and_stays);
+	tcase_add_loop_exit_test(
+	    t, another_inherited_unix_socket_is_refused, 1, 0, 3);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);

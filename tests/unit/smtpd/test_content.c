@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/mail/header.h"
+#include "common/mail/envelope.h"
 #include "smtpd/content.h"
 
 static const struct {
@@ -85,6 +86,41 @@ START_TEST(a_hundred_hops_are_enough)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool whole;
+	unsigned lacks;
+} headers[] = {
+	{ "Date: x\r\nFrom: a@b\r\nMessage-ID: <x@y>\r\n\r\nbody\r\n", true,
+	    0 },
+	{ "date: x\r\nFROM: a@b\r\nmessage-id : <x@y>\r\n\r\n", false, 0 },
+	{ "Subject: x\r\n\r\nDate: x\r\n", true,
+	    LACKS_DATE | LACKS_FROM | LACKS_MESSAGE_ID },
+	{ "From: a\r\n\r\n", true, LACKS_DATE | LACKS_MESSAGE_ID },
+	{ "From: a\r\n", true, LACKS_DATE | LACKS_MESSAGE_ID },
+	{ "", true, LACKS_DATE | LACKS_FROM | LACKS_MESSAGE_ID },
+	{ "\r\nbody\r\n", true, LACKS_DATE | LACKS_FROM | LACKS_MESSAGE_ID },
+	{ "body\r\n", true,
+	    LACKS_DATE | LACKS_FROM | LACKS_MESSAGE_ID | LACKS_HEADER },
+	{ " body\r\nFrom: x\r\n", true,
+	    LACKS_DATE | LACKS_FROM | LACKS_MESSAGE_ID | LACKS_HEADER },
+	{ "From: a\r\nnot a field\r\n", true, LACKS_DATE | LACKS_MESSAGE_ID },
+	/* The rest may have it. */
+	{ "From: a\r\n", false, 0 },
+	{ "From: a\r\nDat", false, 0 },
+	{ "body", false, 0 },
+	{ "body\r\n", false,
+	    LACKS_DATE | LACKS_FROM | LACKS_MESSAGE_ID | LACKS_HEADER },
+};
+
+START_TEST(what_a_header_lacks)
+{
+	ck_assert_uint_eq(
+	    content_lacks(span_of(headers[_i].text), headers[_i].whole),
+	    headers[_i].lacks);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -96,6 +132,8 @@ main(void)
 	tcase_add_loop_test(tc, content_is_judged_the_same_in_any_pieces, 0,
 	    sizeof cases / sizeof *cases);
 	tcase_add_loop_test(tc, a_hundred_hops_are_enough, 99, 103);
+	tcase_add_loop_test(
+	    tc, what_a_header_lacks, 0, sizeof headers / sizeof *headers);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

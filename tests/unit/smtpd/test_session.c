@@ -82,6 +82,44 @@ START_TEST(what_is_asked_is_canonical)
 }
 END_TEST
 
+/* Whose names those of this host are. */
+START_TEST(a_local_client_needs_no_domain)
+{
+	char text[STEP_TEXT_MAX + 1];
+
+	conf.ndomains = (size_t)_i;
+	line("MAIL FROM:<alice>");
+	ck_assert_uint_eq(st.reply.code, 501);
+	s.local = true;
+	line("EHLO x");
+	session_format(&s, &st, text);
+	ck_assert_ptr_nonnull(strstr(text,
+	    _i ? "250-XQUALIFY first.example\r\n"
+	       : "250-XQUALIFY mail.example.org\r\n"));
+	line("MAIL FROM:<alice> SIZE=5");
+	ck_assert_uint_eq(st.reply.code, 250);
+	ck_assert_str_eq(s.sender.text,
+	    _i ? "alice@first.example" : "alice@mail.example.org");
+	line("RCPT TO:<\"a b\">");
+	ck_assert_int_eq(st.action, ACTION_ASK);
+	ck_assert_str_eq(s.rcpt.text,
+	    _i ? "\"a b\"@first.example" : "\"a b\"@mail.example.org");
+	verdict(250, SCOPE_RECIPIENT);
+	line("RCPT TO:<postmaster>");
+	ck_assert_str_eq(s.rcpt.text, "postmaster");
+	verdict(250, SCOPE_RECIPIENT);
+	line("RCPT TO:<bob@other.example>");
+	ck_assert_str_eq(s.rcpt.text, "bob@other.example");
+	verdict(250, SCOPE_RECIPIENT);
+	line("RSET");
+	line("MAIL FROM:<>");
+	ck_assert_uint_eq(st.reply.code, 250);
+	ck_assert_uint_eq(s.sender.n, 0);
+	line("RCPT TO:<a..b>");
+	ck_assert_uint_eq(st.reply.code, 501);
+}
+END_TEST
+
 START_TEST(recipients_come_in_order_and_in_pieces)
 {
 	const char *got[7];
@@ -335,6 +373,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, what_is_asked_is_canonical);
+	tcase_add_loop_test(tc, a_local_client_needs_no_domain, 0, 2);
 	tcase_add_test(tc, recipients_come_in_order_and_in_pieces);
 	tcase_add_test(tc, a_recipient_given_twice_is_one);
 	tcase_add_loop_test(
