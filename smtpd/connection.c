@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -131,6 +132,7 @@ destroy(struct connection *c)
 	transfer_drop(c);
 	ask_gone(c);
 	input_cancel(c);
+	memory_forget(c);
 	timers_set(c, TIMER_END);
 	event_del(&c->readable);
 	event_del(&c->writable);
@@ -313,10 +315,19 @@ connection_settle(struct connection *c)
 		destroy(c);
 		return;
 	}
+	memory_count(c);
 	timer = timer_of(c);
 	if (timer != c->timer || c->progress)
 		timers_set(c, timer);
 	c->progress = false;
+}
+
+bool
+connection_is_dead(const struct connection *c)
+{
+	struct pollfd p = { .fd = c->fd };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 void

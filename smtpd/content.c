@@ -9,8 +9,84 @@ void
 content_init(struct content *c, enum dot_mode mode, uint64_t max)
 {
 	dot_init(&c->dot, mode);
+	c->place = PLACE_FIRST;
+	c->matched = 0;
+	c->hops = 0;
 	c->size = 0;
 	c->max = max;
+}
+
+/* An octet of a name.  No such octet: the header ends here, by an empty line or
+ * by one that is no field, as header_next() has it. */
+static void
+name_octet(struct content *c, char octet)
+{
+	static const char name[] = "received";
+
+	if (octet <= ' ' || octet > '~')
+		c->place = PLACE_BODY;
+	else if (c->matched < sizeof name &&
+	    ascii_lower(octet) == name[c->matched])
+		c->matched++;
+	else
+		c->matched = UINT8_MAX;
+}
+
+static void
+header_octet(struct content *c, char octet)
+{
+	bool blank = octet == ' ' || octet == '\t';
+
+	switch (c->place) {
+	case PLACE_START:
+		if (blank) { /* folded: the field goes on */
+			c->place = PLACE_LINE;
+			break;
+		}
+		/* FALLTHROUGH */
+	case PLACE_FIRST:
+		c->place = octet == ':' ? PLACE_BODY : PLACE_NAME;
+		c->matched = 0;
+		if (c->place == PLACE_NAME)
+			name_octet(c, octet);
+		break;
+	case PLACE_NAME:
+	case PLACE_BLANK:
+		if (octet == ':') {
+			c->hops += c->matched == sizeof "received" - 1;
+			c->place = PLACE_LINE;
+		} else if (blank)
+			c->place = PLACE_BLANK;
+		else if (c->place == PLACE_BLANK)
+			c->place = PLACE_BODY;
+		else
+			name_octet(c, octet);
+		break;
+	case PLACE_LINE:
+		if (octet == '\n')
+			c->place = PLACE_START;
+		break;
+	case PLACE_BODY:
+		break;
+	}
+}
+
+/* Of the header of a message in however many pieces: its hops. */
+static void
+read_header(struct content *c, struct span s)
+{
+	while (s.n > 0 && c->place != PLACE_BODY) {
+		const char *lf = NULL;
+
+		if (c->place == PLACE_LINE)
+			lf = memchr(s.p, '\n', s.n);
+		if (c->place == PLACE_LINE && lf == NULL)
+			return;
+		if (lf != NULL)
+			s = span_skip(s, (size_t)(lf - s.p));
+		header_octet(c, s.p[0]);
+		s = span_skip(s, 1);
+	}
 }
 
 bool
@@ -19,6 +95,7 @@ content_read(struct content *c, struct span *in, char *out, size_t *nout)
 	bool ended = dot_read(&c->dot, in, out, nout);
 
 	c->size += *nout;
+	read_header(c, span_from(out, *nout));
 	return ended;
 }
 
@@ -30,15 +107,9 @@ content_fault(const struct content *c)
 		return R_BARE_NEWLINE;
 	if (c->size > c->max)
 		return R_TOO_BIG;
+	if (c->hops > HEADER_RECEIVED_MAX)
+		return R_LOOP;
 	return R_COUNT;
-}
-
-enum reply_name
-content_loop(struct span beginning)
-{
-	size_t hops = header_count(beginning, "Received", SPAN(""));
-
-	return hops > HEADER_RECEIVED_MAX ? R_LOOP : R_COUNT;
 }
 
 uint8_t

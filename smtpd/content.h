@@ -9,10 +9,23 @@
 #include "common/mail/dot.h"
 #include "common/mail/reply.h"
 
+/* Where in the header the content is. */
+enum content_place {
+	PLACE_FIRST, /* nothing came yet */
+	PLACE_START, /* of a line */
+	PLACE_NAME,  /* of a field */
+	PLACE_BLANK, /* between a name and its colon */
+	PLACE_LINE,  /* the rest of a line */
+	PLACE_BODY
+};
+
 struct content {
 	struct dot_reader dot;
-	uint64_t size; /* octets so far, without the dots that were stuffed */
-	uint64_t max;  /* message_size */
+	enum content_place place;
+	uint8_t matched; /* octets of "Received" at the start of the line */
+	uint32_t hops;	 /* Received fields in the header so far */
+	uint64_t size;	 /* octets so far, without the dots that were stuffed */
+	uint64_t max;	 /* message_size */
 };
 
 void content_init(struct content *, enum dot_mode, uint64_t max);
@@ -20,16 +33,9 @@ void content_init(struct content *, enum dot_mode, uint64_t max);
 /* As dot_read(): true at the end of the data. */
 bool content_read(struct content *, struct span *in, char *out, size_t *nout);
 
-/* The reply that the content must get as far as it was read, or R_COUNT. */
+/* The reply that the content must get as far as it was read, or R_COUNT: bare
+ * newlines, size, and the hops of a loop (RFC 5321 section 6.3). */
 enum reply_name content_fault(const struct content *);
-
-/*
- * R_LOOP if there are too many Received fields in the header (RFC 5321 section
- * 6.3), or R_COUNT.  Asked once, with the beginning of the content: the header
- * of a message is far below SUBMIT_CONTENT_MAX unless somebody means harm, and
- * then the hops after us count too.
- */
-enum reply_name content_loop(struct span beginning);
 
 /* enum envelope_lacks; what stands behind `beginning` where that is not the
  * whole content is taken to lack nothing. */

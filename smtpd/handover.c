@@ -11,38 +11,79 @@
 
 /* Bytes that wait for queue to read before further messages stand in line. */
 #define BACKLOG_MAX (IPC_BACKLOG_MAX / 8)
+/* Messages that are OPEN at once.  Such a one lasts as long as its client likes;
+ * they must never have all of the window, or a few hundred slow clients would keep
+ * out everybody else. */
+#define OPENS_MAX (SMTPD_QUEUE_WINDOW / 2)
+
+static bool
+has_room(const struct connection *c)
+{
+	const struct peer_link *l = &c->m->queue;
+
+	if (channel_backlog(l->channel) >= BACKLOG_MAX)
+		return false;
+	/* A message that is OPEN has its place in the window already. */
+	if (c->transfer.id != 0)
+		return true;
+	return !pending_full(l->pending) &&
+	    (!c->transfer.large || c->m->opens < OPENS_MAX);
+}
+
+/* Those that wait for an OPEN hold up nobody who has one or needs none. */
+static struct connections *
+line_of(struct connection *c)
+{
+	return c->transfer.large && c->transfer.id == 0 ? &c->m->large
+							: &c->m->queue.waiting;
+}
 
 bool
 handover_room(struct connection *c)
 {
-	struct peer_link *l = &c->m->queue;
-
-	/* A message that is OPEN has its place in the window already. */
-	if ((c->transfer.id != 0 || !pending_full(l->pending)) &&
-	    channel_backlog(l->channel) < BACKLOG_MAX)
+	if (has_room(c)) {
+		handover_leave(c);
 		return true;
-	if (!c->queue_waits)
-		TAILQ_INSERT_TAIL(&l->waiting, c, queue_link);
-	c->queue_waits = true;
+	}
+	if (c->queue_line != NULL)
+		return false;
+	c->queue_line = line_of(c);
+	/* One that has its place goes first: it is in the way of others. */
+	if (c->transfer.id != 0)
+		TAILQ_INSERT_HEAD(c->queue_line, c, queue_link);
+	else
+		TAILQ_INSERT_TAIL(c->queue_line, c, queue_link);
 	return false;
+}
+
+void
+handover_leave(struct connection *c)
+{
+	if (c->queue_line != NULL)
+		TAILQ_REMOVE(c->queue_line, c, queue_link);
+	c->queue_line = NULL;
+}
+
+/* Each that finds room, or finds that queue is away. */
+static void
+serve(struct smtpd *m, struct connections *line)
+{
+	struct connection *c;
+
+	while ((c = TAILQ_FIRST(line)) != NULL &&
+	    (m->queue.channel == NULL || has_room(c))) {
+		handover_leave(c);
+		transfer_go(c);
+		input_later(c);
+		connection_settle(c);
+	}
 }
 
 void
 handover_line(struct smtpd *m)
 {
-	struct peer_link *l = &m->queue;
-	struct connections line = TAILQ_HEAD_INITIALIZER(line);
-	struct connection *c;
-
-	/* Each once: who finds no room stands in line again. */
-	TAILQ_CONCAT(&line, &l->waiting, queue_link);
-	while ((c = TAILQ_FIRST(&line)) != NULL) {
-		TAILQ_REMOVE(&line, c, queue_link);
-		c->queue_waits = false;
-		transfer_go(c);
-		input_later(c);
-		connection_settle(c);
-	}
+	serve(m, &m->queue.waiting);
+	serve(m, &m->large);
 }
 
 static void
@@ -70,8 +111,7 @@ on_answer(void *arg, struct ipc_msg *m)
 	if (bad)
 		reply_make(&reply, R_QUEUE_ERROR, NULL);
 	answer_message(c, &reply);
-	if (!TAILQ_EMPTY(&l->waiting))
-		handover_line(smtpd);
+	handover_line(smtpd);
 	return bad ? -1 : 0;
 }
 

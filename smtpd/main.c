@@ -51,6 +51,7 @@ begin(struct process *process)
 	TAILQ_INIT(&m->all);
 	input_begin(m);
 	timers_begin(m);
+	memory_begin(m);
 	peers_begin(m);
 }
 

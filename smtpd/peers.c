@@ -62,6 +62,7 @@ peers_begin(struct smtpd *m)
 	link_begin(m, &m->queue, PEER_QUEUE,
 	    pending_new(base, SMTPD_QUEUE_WINDOW, TRANSFER_SECONDS,
 		handover_failed, m));
+	TAILQ_INIT(&m->large);
 	reply_make(&m->service.queue, R_LOCAL_ERROR, NULL);
 }
 
@@ -96,7 +97,7 @@ peers_set(struct smtpd *m, enum peer kind, uint32_t instance, int fd)
 void
 peers_tick(struct smtpd *m)
 {
-	if (m->queue.channel != NULL && !TAILQ_EMPTY(&m->queue.waiting))
-		handover_line(m);
+	transfer_hurry(m);
+	handover_line(m);
 	ask_line(m);
 }

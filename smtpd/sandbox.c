@@ -14,7 +14,9 @@ static const struct confine_call calls[] = {
 	{ .nr = SCMP_SYS(setsockopt), .why = "TCP_NODELAY in listener.c" },
 	{ .nr = SCMP_SYS(getsockopt), .why = "SO_PEERCRED in connection.c" },
 	{ .nr = SCMP_SYS(shutdown), .why = "the last reply, connection.c" },
-	{ .nr = SCMP_SYS(pipe2), .why = "large messages, transfer.c" },
+	{ .nr = SCMP_SYS(pipe2), .why = "large messages, submit.c" },
+	{ .nr = SCMP_SYS(poll), .why = "clients that vanished, connection.c" },
+	{ .nr = SCMP_SYS(ppoll), .why = "the same (arm64)" },
 };
 
 const struct confine *

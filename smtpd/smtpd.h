@@ -8,6 +8,7 @@
  *                 content.c (pure); how it goes in submit.c
  *   peers.c       the channels; questions to lookup in ask.c, queue in handover.c
  *   timers.c      time limits
+ *   memory.c      what all connections together may keep
  *
  * One event loop, one thread.  An entry from the loop (a socket, an answer, a
  * timer) works on one connection and leaves it by connection_settle(), the only
@@ -57,6 +58,8 @@ enum stage {
 	STAGE_SENT    /* it has all of it */
 };
 
+TAILQ_HEAD(connections, connection);
+
 /* A message's content on its way to queue. */
 struct transfer {
 	enum stage stage;
@@ -69,6 +72,10 @@ struct transfer {
 	uint32_t rcpts_sent;
 	bool active;	       /* between DATA and the reply to its end */
 	bool ended;	       /* the end of the data was met */
+	bool large;	       /* not one packet */
+	bool open;	       /* counted in opens */
+	int64_t since;	       /* … since then, timers_now() */
+	uint64_t before;       /* octets that came before that */
 	struct event writable; /* the pipe */
 	struct reply answer;   /* to the end of the data; code 0: none yet */
 };
@@ -96,20 +103,22 @@ struct connection {
 	enum asked asked;
 	bool announced;			/* to the present lookup */
 	bool known;			/* … which let it in */
-	bool lookup_waits, queue_waits; /* for room in the window */
+	bool lookup_waits;		/* for room in the window */
+	struct connections *queue_line; /* the same; NULL: does not */
 	bool resumes;			/* in the list of those */
 
 	enum timer timer;
 	int64_t deadline;
 
 	struct event readable, writable;
+	TAILQ_ENTRY(connection) held_link;
+	size_t held; /* memory.c */
 	struct line_reader lines;
 	struct buf in;	/* read but not taken */
 	struct buf out; /* said but not written */
 	struct session session;
 	struct transfer transfer;
 };
-TAILQ_HEAD(connections, connection);
 
 struct listener {
 	struct smtpd *m;
@@ -140,7 +149,13 @@ struct smtpd {
 	struct connections resuming;
 	struct event resume; /* the next turn of those */
 	struct event stop;   /* the end of patience */
+	struct connections
+	    holders; /* those that keep much; the longest first */
+	size_t held;
+	struct event shed;
 	struct peer_link lookup, queue;
+	struct connections large; /* those that wait for an OPEN */
+	uint32_t opens;
 
 	struct listener listeners[CONF_LISTENS_MAX + 1];
 	size_t nlisteners;
@@ -174,6 +189,8 @@ void connection_step(struct connection *, const struct step *);
 /* An end of our own: a 421, then closed. */
 void connection_end(struct connection *, enum reply_name);
 void connection_timeout(struct connection *, enum timer);
+/* Reset by the client, or by the network: seen even where nothing is read. */
+bool connection_is_dead(const struct connection *);
 void connection_stop(struct connection *);
 struct span connection_client(const struct connection *);
 /* NULL for submit.sock, which no statement tells of. */
@@ -196,8 +213,12 @@ void transfer_begin(struct connection *);
 void transfer_input(struct connection *, struct span *in);
 void transfer_go(struct connection *); /* as far as queue takes it now */
 void transfer_answer(struct connection *, const struct reply *);
+/* It will not be taken, and this is why; said at the end of the data. */
+void transfer_end(struct connection *, const struct reply *);
 void transfer_give_up(struct connection *); /* queue takes too long */
 void transfer_drop(struct connection *);    /* the client is gone */
+/* Those that are OPEN and slow are refused, if others wait for their place. */
+void transfer_hurry(struct smtpd *);
 
 /* peers.c */
 void peers_begin(struct smtpd *);
@@ -219,6 +240,7 @@ const struct channel_ops *ask_ops(void);
 /* handover.c */
 /* Room for one more message, or packet of it: or c waits for it. */
 bool handover_room(struct connection *);
+void handover_leave(struct connection *); /* waits no longer */
 void handover_line(struct smtpd *);
 void handover_failed(void *, void *connection);
 void handover_lost(struct smtpd *);
@@ -227,6 +249,12 @@ const struct channel_ops *handover_ops(void);
 /* timers.c */
 void timers_begin(struct smtpd *);
 void timers_set(struct connection *, enum timer);
+int64_t timers_now(void); /* seconds */
+
+/* memory.c: what c keeps now, at the end of each turn; and when it goes. */
+void memory_begin(struct smtpd *);
+void memory_count(struct connection *);
+void memory_forget(struct connection *);
 
 /* sandbox.c */
 const struct confine *smtpd_sandbox(struct process *);

@@ -47,10 +47,10 @@ submit_let_go(struct connection *c)
 	struct transfer *t = &c->transfer;
 	struct peer_link *queue = &c->m->queue;
 
-	if (c->queue_waits) {
-		TAILQ_REMOVE(&queue->waiting, c, queue_link);
-		c->queue_waits = false;
-	}
+	handover_leave(c);
+	if (t->open)
+		c->m->opens--;
+	t->open = false;
 	if (t->id != 0 && t->stage == STAGE_OPEN) {
 		send_abort(c);
 		/* An aborted message gets no answer: its place is free. */
@@ -154,6 +154,10 @@ submit_open(struct connection *c, struct span beginning)
 	}
 	t->id = pending_add(m->queue.pending, c);
 	t->stage = STAGE_OPEN;
+	t->open = true;
+	m->opens++;
+	t->since = timers_now();
+	t->before = t->content.size;
 	t->pipe = fds[1];
 	event_assign(
 	    &t->writable, m->process->base, t->pipe, EV_WRITE, on_pipe, c);

@@ -20,8 +20,8 @@
 #define LOCAL_SECONDS (24 * 3600)
 
 /* Coarse: no system call, and a limit is a matter of seconds. */
-static int64_t
-now(void)
+int64_t
+timers_now(void)
 {
 	struct timespec ts;
 
@@ -53,7 +53,7 @@ timers_set(struct connection *c, enum timer timer)
 
 	if (timer != TIMER_END)
 		/* Whole seconds, so one more: never too early. */
-		deadline = now() + limit(c->m, timer) + 1;
+		deadline = timers_now() + limit(c->m, timer) + 1;
 	if (c->timer == timer && c->deadline == deadline)
 		return;
 	if (c->timer != TIMER_END)
@@ -76,6 +76,20 @@ expire(struct smtpd *m, enum timer timer, int64_t t)
 	}
 }
 
+/* Of those that are not read nobody else would notice it.  Where all of the
+ * message is with queue the client's end changes nothing. */
+static void
+bury(struct smtpd *m)
+{
+	struct connection *c, *next;
+
+	TAILQ_FOREACH_SAFE (c, &m->timers[TIMER_PEER], timer_link, next)
+		if ((c->wait & WAIT_ANSWER) == 0 && connection_is_dead(c)) {
+			c->broken = true;
+			connection_settle(c);
+		}
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -84,7 +98,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (unsigned timer = 0; timer < TIMER_END; timer++)
-		expire(m, timer, now());
+		expire(m, timer, timers_now());
+	bury(m);
 	listener_hear(m);
 	peers_tick(m);
 }

@@ -11,6 +11,11 @@
 #include "common/msg/smtpd_queue.h"
 #include "smtpd/submit.h"
 
+/* Where others wait for the place of a large message: seconds, and octets a
+ * second on the average, that its client must keep up with. */
+#define SLOW_AFTER 10
+#define SLOW_RATE  500
+
 void
 transfer_init(struct transfer *t)
 {
@@ -77,18 +82,17 @@ is_due(const struct transfer *t)
 static void
 start(struct connection *c, struct span content)
 {
-	struct smtpd *m = c->m;
+	struct transfer *t = &c->transfer;
 
-	if (m->queue.channel == NULL)
+	t->large = !t->ended || !submit_fits(c, content.n);
+	if (c->m->queue.channel == NULL)
 		transfer_refuse_named(c, R_QUEUE_ERROR);
 	else if (!handover_room(c))
 		return;
-	else if (content_loop(content) != R_COUNT)
-		transfer_refuse_named(c, R_LOOP);
-	else if (c->transfer.ended && submit_fits(c, content.n))
-		submit_packet(c, content);
-	else
+	else if (t->large)
 		submit_open(c, content);
+	else
+		submit_packet(c, content);
 }
 
 static void
@@ -133,6 +137,8 @@ go_on(struct connection *c)
 	kept = buf_span(&t->kept);
 	submit_pour(c, &kept);
 	buf_drop(&t->kept, t->kept.n - kept.n);
+	if (t->kept.n == 0)
+		buf_fini(&t->kept);
 	if (t->stage == STAGE_OPEN && t->ended && t->kept.n == 0)
 		submit_end(c);
 }
@@ -193,10 +199,44 @@ transfer_input(struct connection *c, struct span *in)
 }
 
 void
+transfer_end(struct connection *c, const struct reply *reply)
+{
+	transfer_refuse(c, reply);
+	transfer_go(c);
+}
+
+void
 transfer_give_up(struct connection *c)
 {
-	transfer_refuse_named(c, R_QUEUE_ERROR);
-	transfer_go(c);
+	struct reply r;
+
+	reply_make(&r, R_QUEUE_ERROR, NULL);
+	transfer_end(c, &r);
+}
+
+/* It could send faster: nothing of it waits here. */
+static bool
+is_slow(const struct connection *c, int64_t now)
+{
+	const struct transfer *t = &c->transfer;
+
+	return t->open && !t->ended && t->kept.n == 0 &&
+	    now - t->since >= SLOW_AFTER &&
+	    t->content.size - t->before <
+	    SLOW_RATE * (uint64_t)(now - t->since);
+}
+
+void
+transfer_hurry(struct smtpd *m)
+{
+	int64_t now = timers_now();
+	struct connection *c;
+
+	if (TAILQ_EMPTY(&m->large))
+		return;
+	TAILQ_FOREACH (c, &m->all, all)
+		if (is_slow(c, now))
+			transfer_refuse_named(c, R_NO_SPACE);
 }
 
 void
@@ -206,6 +246,5 @@ transfer_answer(struct connection *c, const struct reply *reply)
 
 	/* Its request is over: nothing is there to be aborted. */
 	t->id = 0;
-	transfer_refuse(c, reply);
-	transfer_go(c);
+	transfer_end(c, reply);
 }

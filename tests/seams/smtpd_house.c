@@ -113,7 +113,7 @@ start(const char *title, uint32_t useless, uint32_t timeout)
 		.spool = "/nonexistent",
 		.postmaster = "root@example.org",
 		.message_size = 4 * 1024 * 1024,
-		.max_sessions = 100,
+		.max_sessions = 3000,
 		.max_recipients = 1000,
 		.max_useless = useless,
 		.max_line = 512,

@@ -2,6 +2,7 @@
  * test_content.c - content and what is wrong with it, in pieces of any size.
  */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/mail/header.h"
@@ -69,6 +70,24 @@ START_TEST(content_is_judged_the_same_in_any_pieces)
 }
 END_TEST
 
+static enum reply_name
+fault_of(struct span text, size_t step)
+{
+	static char out[DOT_OUT_MAX(64 * 1024)];
+	struct content c;
+	size_t n;
+
+	content_init(&c, DOT_REJECT, UINT64_MAX);
+	for (size_t at = 0; at < text.n;) {
+		size_t k = text.n - at < step ? text.n - at : step;
+		struct span in = span_from(text.p + at, k);
+
+		content_read(&c, &in, out, &n);
+		at += k - in.n;
+	}
+	return content_fault(&c);
+}
+
 START_TEST(a_hundred_hops_are_enough)
 {
 	static const char field[] = "Received: from a\r\n\tby b; c\r\n";
@@ -80,8 +99,68 @@ START_TEST(a_hundred_hops_are_enough)
 		memcpy(text + i * len, field, len);
 	/* Not in the body. */
 	strcpy(text + n * len, "Subject: x\r\n\r\nReceived: y\r\n");
-	ck_assert_int_eq(content_loop(span_of(text)),
-	    n > HEADER_RECEIVED_MAX ? R_LOOP : R_COUNT);
+	for (size_t step = 1; step < 64; step++)
+		ck_assert_int_eq(fault_of(span_of(text), step),
+		    n > HEADER_RECEIVED_MAX ? R_LOOP : R_COUNT);
+	free(text);
+}
+END_TEST
+
+/* What 101 of them are, and the last 100 of them stand behind it. */
+static const struct {
+	const char *first;
+	bool counts;
+} hops[] = {
+	{ "Received: x\r\n", true },
+	{ "RECEIVED:\r\n", true },
+	{ "received \t: x\r\n", true },
+	{ "Received\r\n", false }, /* the end of the header */
+	{ "Received x: y\r\n", false },
+	{ "Receive: x\r\n", false },
+	{ "Received-SPF: x\r\n", false },
+	{ "X-Received: x\r\n", false },
+	{ " Received: x\r\n", false }, /* no field begins so */
+	{ "X: y\r\n Received: x\r\n", false },
+	{ "\r\nReceived: x\r\n", false },
+	{ ": y\r\nReceived: x\r\n", false },
+	{ "X: y\r\n\tz\r\nReceived: x\r\n", true },
+	{ "..: y\r\nReceived: x\r\n", true },
+};
+
+START_TEST(a_hop_is_a_received_field_of_the_header)
+{
+	static const char field[] = "Received: from a\r\n";
+	static char text[64 + HEADER_RECEIVED_MAX * sizeof field];
+	struct span first = span_of(hops[_i].first);
+	size_t n = first.n;
+
+	memcpy(text, first.p, n);
+	for (int i = 0; i < HEADER_RECEIVED_MAX; i++, n += sizeof field - 1)
+		memcpy(text + n, field, sizeof field - 1);
+	for (size_t step = 1; step < 64; step++)
+		ck_assert_int_eq(fault_of(span_from(text, n), step),
+		    hops[_i].counts ? R_LOOP : R_COUNT);
+	/* And so it is for those who read all of it at once. */
+	if (first.p[0] != '.')
+		ck_assert_int_eq(header_count(span_from(text, n), "Received",
+				     SPAN("")) > HEADER_RECEIVED_MAX,
+		    hops[_i].counts);
+}
+END_TEST
+
+START_TEST(hops_are_counted_however_large_the_header_is)
+{
+	static const char field[] = "Received: from a\r\n";
+	size_t large = 1024 * 1024, n = 0;
+	char *text = malloc(large + 200 * sizeof field);
+
+	ck_assert_ptr_nonnull(text);
+	while (n < large)
+		n += (size_t)sprintf(text + n, "X-Report: %0900d\r\n", 0);
+	ck_assert_int_eq(fault_of(span_from(text, n), 65536), R_COUNT);
+	for (int i = 0; i <= HEADER_RECEIVED_MAX; i++, n += sizeof field - 1)
+		memcpy(text + n, field, sizeof field - 1);
+	ck_assert_int_eq(fault_of(span_from(text, n), 65536), R_LOOP);
 	free(text);
 }
 END_TEST
@@ -132,6 +211,9 @@ main(void)
 	tcase_add_loop_test(tc, content_is_judged_the_same_in_any_pieces, 0,
 	    sizeof cases / sizeof *cases);
 	tcase_add_loop_test(tc, a_hundred_hops_are_enough, 99, 103);
+	tcase_add_loop_test(tc, a_hop_is_a_received_field_of_the_header, 0,
+	    sizeof hops / sizeof *hops);
+	tcase_add_test(tc, hops_are_counted_however_large_the_header_is);
 	tcase_add_loop_test(
 	    tc, what_a_header_lacks, 0, sizeof headers / sizeof *headers);
 	suite_add_tcase(s, tc);
