@@ -7,26 +7,18 @@
 
 struct files {
 	const struct conf *conf;
-	struct users_file **of; /* by domain */
+	struct users_file **of; /* by domain; the watch's */
 };
 
 static bool
-make(struct files *f)
+make(struct files *f, struct users_watch *watch)
 {
 	const struct conf *c = f->conf;
 
 	for (size_t i = 0; i < c->ndomains; i++) {
-		size_t same = 0;
-
 		if (c->domains[i].users != USERS_FILE)
 			continue;
-		while (same < i &&
-		    (f->of[same] == NULL ||
-			strcmp(c->domains[same].users_file,
-			    c->domains[i].users_file) != 0))
-			same++;
-		f->of[i] = same < i ? f->of[same]
-				    : users_file_new(c->domains[i].users_file);
+		f->of[i] = users_watch_add(watch, c->domains[i].users_file);
 		if (f->of[i] == NULL)
 			return false;
 	}
@@ -34,7 +26,7 @@ make(struct files *f)
 }
 
 struct files *
-files_new(const struct conf *conf)
+files_new(const struct conf *conf, struct users_watch *watch)
 {
 	struct files *f = calloc(1, sizeof *f);
 
@@ -42,21 +34,11 @@ files_new(const struct conf *conf)
 		return NULL;
 	f->conf = conf;
 	f->of = calloc(conf->ndomains + 1, sizeof(struct users_file *));
-	if (f->of == NULL || !make(f)) {
+	if (f->of == NULL || !make(f, watch)) {
 		files_free(f);
 		return NULL;
 	}
 	return f;
-}
-
-/* Is this the first domain that has this file? */
-static bool
-owns(const struct files *f, size_t domain)
-{
-	for (size_t i = 0; i < domain; i++)
-		if (f->of[i] == f->of[domain])
-			return false;
-	return true;
 }
 
 void
@@ -64,9 +46,6 @@ files_free(struct files *f)
 {
 	if (f == NULL)
 		return;
-	for (size_t i = f->conf->ndomains; f->of != NULL && i-- > 0;)
-		if (f->of[i] != NULL && owns(f, i))
-			users_file_free(f->of[i]);
 	free(f->of);
 	free(f);
 }

@@ -11,16 +11,17 @@
 
 struct lookup {
 	struct accounts *accounts; /* NULL: no domain has system users */
+	struct users_watch *watch; /* NULL: none has a users file */
 	struct recipients *recipients;
 	struct smtpds *smtpds;
 	struct routes *routes;
 };
 
 static bool
-has_system_users(const struct conf *conf)
+has_users(const struct conf *conf, enum conf_users users)
 {
 	for (size_t i = 0; i < conf->ndomains; i++)
-		if (conf->domains[i].users == USERS_SYSTEM)
+		if (conf->domains[i].users == users)
 			return true;
 	return false;
 }
@@ -30,7 +31,7 @@ prepare(struct process *p)
 {
 	struct lookup *l = p->state;
 
-	if (has_system_users(p->conf))
+	if (has_users(p->conf, USERS_SYSTEM))
 		l->accounts = process_accounts(p, false);
 }
 
@@ -38,6 +39,17 @@ static const struct confine *
 sandbox(struct process *p)
 {
 	return lookup_sandbox(p->conf);
+}
+
+static void
+threads(struct process *p)
+{
+	struct lookup *l = p->state;
+
+	if (!has_users(p->conf, USERS_FILE))
+		return;
+	if ((l->watch = users_watch_new()) == NULL)
+		fatal("thread");
 }
 
 /* Nobody is left who could ask. */
@@ -77,9 +89,11 @@ begin(struct process *p)
 	struct lookup *l = p->state;
 
 	accounts_begin(l->accounts, p->base);
-	l->recipients = recipients_new(p->conf, l->accounts, p->root);
+	l->recipients = recipients_new(p->conf, l->accounts, l->watch, p->root);
 	if (l->recipients == NULL)
 		fatal("recipients");
+	if (l->watch != NULL && users_watch_begin(l->watch, p->base) == -1)
+		fatalx("lookup", "no events");
 	l->smtpds = smtpds_new(p->base, p->conf, l->recipients, smtpd_gone, p);
 	l->routes = routes_new(p->base, l->recipients, queue_gone, p);
 	if (l->smtpds == NULL || l->routes == NULL)
@@ -131,6 +145,7 @@ static const struct process_ops ops = {
 	.kind = PEER_LOOKUP,
 	.prepare = prepare,
 	.sandbox = sandbox,
+	.threads = threads,
 	.begin = begin,
 	.peer = peer,
 	.stop = stop,

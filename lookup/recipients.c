@@ -207,7 +207,7 @@ try_file(struct question *q)
 
 	while (result == USERS_FILE_NONE && q->tried < q->names.n)
 		result = users_file_find(
-		    file, span_of(q->names.name[q->tried++]), now_ms(), &e);
+		    file, span_of(q->names.name[q->tried++]), &e);
 	if (result == USERS_FILE_FOUND)
 		to_user(q, e->local, users_entry_value(e, "mailbox"));
 	else if (result == USERS_FILE_NONE)
@@ -308,7 +308,8 @@ recipients_forget(struct recipients *in, void *arg)
 }
 
 struct recipients *
-recipients_new(const struct conf *conf, struct accounts *accounts, bool root)
+recipients_new(const struct conf *conf, struct accounts *accounts,
+    struct users_watch *watch, bool root)
 {
 	struct recipients *in = calloc(1, sizeof *in);
 
@@ -318,7 +319,7 @@ recipients_new(const struct conf *conf, struct accounts *accounts, bool root)
 	in->accounts = accounts;
 	in->root = root;
 	TAILQ_INIT(&in->open);
-	if ((in->files = files_new(conf)) == NULL) {
+	if ((in->files = files_new(conf, watch)) == NULL) {
 		recipients_free(in);
 		return NULL;
 	}

@@ -10,6 +10,7 @@
 
 #include "common/msg/queue_lookup.h"
 #include "common/run/account.h"
+#include "lookup/tables/users_watch.h"
 
 struct resolution {
 	bool foreign;	    /* its domain is not configured: to be relayed */
@@ -22,10 +23,11 @@ typedef void resolution_answer(void *arg, const struct resolution *);
 
 struct recipients;
 
-/* `accounts` may be NULL where no domain has system users; `root` says whether
- * virtual mailboxes have an owner of their own.  NULL with errno. */
+/* `accounts` may be NULL where no domain has system users, the watch where none
+ * has a users file; `root` says whether virtual mailboxes have an owner of their
+ * own.  Reads the users files.  NULL with errno. */
 struct recipients *recipients_new(
-    const struct conf *, struct accounts *, bool root);
+    const struct conf *, struct accounts *, struct users_watch *, bool root);
 void recipients_free(struct recipients *);
 
 /* `answer` is called once, maybe before this returns.  The recipient is

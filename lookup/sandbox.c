@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <seccomp.h>
 #include <stdlib.h>
 
@@ -23,6 +24,8 @@ static const struct confine_call calls[] = {
 	    .arg = 2,
 	    .mask = O_ACCMODE | O_CREAT | O_TRUNC,
 	    .value = O_RDONLY },
+	{ .nr = SCMP_SYS(rseq), .why = "a thread that is not yet running" },
+	{ .nr = SCMP_SYS(set_robust_list), .why = "the same" },
 	{ .nr = SCMP_SYS(recvfrom), .why = "account.c: answers" },
 	{ .nr = SCMP_SYS(sendto), .why = "account.c: questions" },
 };
@@ -55,6 +58,19 @@ directory_of(const char *file)
 	return dir;
 }
 
+static size_t
+add_directory(struct confine_dir *dirs, size_t n, const char *file)
+{
+	char *dir = directory_of(file);
+
+	if (dir == NULL || is_listed(dirs, n, dir)) {
+		free(dir);
+		return n;
+	}
+	dirs[n] = (struct confine_dir){ dir, CONFINE_READ };
+	return n + 1;
+}
+
 const struct confine *
 lookup_sandbox(const struct conf *conf)
 {
@@ -62,20 +78,21 @@ lookup_sandbox(const struct conf *conf)
 		.calls = calls,
 		.ncalls = sizeof calls / sizeof *calls,
 	};
-	struct confine_dir *dirs = calloc(conf->ndomains + 1, sizeof *dirs);
+	struct confine_dir *dirs = calloc(2 * conf->ndomains + 1, sizeof *dirs);
 	size_t n = 0;
 
 	if (dirs == NULL)
 		fatal("sandbox");
 	for (size_t i = 0; i < conf->ndomains; i++) {
-		char *dir = NULL;
+		const char *file = conf->domains[i].users_file;
+		char real[PATH_MAX];
 
-		if (conf->domains[i].users == USERS_FILE)
-			dir = directory_of(conf->domains[i].users_file);
-		if (dir != NULL && !is_listed(dirs, n, dir))
-			dirs[n++] = (struct confine_dir){ dir, CONFINE_READ };
-		else
-			free(dir);
+		if (conf->domains[i].users != USERS_FILE)
+			continue;
+		n = add_directory(dirs, n, file);
+		/* Where a symbolic link leads. */
+		if (realpath(file, real) != NULL)
+			n = add_directory(dirs, n, real);
 	}
 	limits.dirs = dirs;
 	limits.ndirs = n;

@@ -18,7 +18,7 @@
 #include "queue/disk.h"
 #include "queue/segment.h"
 #include "queue/store.h"
-#include "queue/worker.h"
+#include "common/run/worker.h"
 
 #define STORE_RETRY_SECONDS 5 /* between attempts at a head, or a spare */
 #define STORE_SPARES	    2 /* kept ready */

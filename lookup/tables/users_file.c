@@ -3,24 +3,39 @@
  */
 #include <sys/stat.h>
 
-#include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/bytes/log.h"
 #include "lookup/tables/users_file.h"
 
+/* What a look found. */
+struct news {
+	bool any;
+	int error;	   /* it cannot be read: why */
+	uint32_t bad_line; /* it is no text: where; 0: it is */
+	struct users_table table;
+	bool world_readable;
+};
+
 struct users_file {
 	char *path;
+
+	/* in force */
 	struct users_table table;
-	bool readable; /* `table` is the file, or was a moment ago */
-	int error;     /* why not; so that it is said once */
-	bool checked;  /* at `checked_ms` */
-	int64_t checked_ms;
-	struct stat seen; /* of the version in `table` */
+	bool readable; /* `table` is the file, or was */
+
+	/* of the looks */
+	bool looked;	     /* once at least */
+	bool loaded;	     /* `seen` has been handed over */
+	struct stat seen;    /* the version that was */
+	struct stat pending; /* one that is not yet taken … */
+	int64_t since;	     /* … and since when it is the same */
+	bool ragged;	     /* its last line does not end */
+	int error, said;     /* of the last look; what was complained of */
+	struct news news;
 };
 
 struct users_file *
@@ -43,18 +58,18 @@ users_file_free(struct users_file *f)
 	if (f == NULL)
 		return;
 	users_table_fini(&f->table);
+	users_table_fini(&f->news.table);
 	free(f->path);
 	free(f);
 }
 
-static void
-report(void *arg, uint32_t line, const char *why)
+const char *
+users_file_path(const struct users_file *f)
 {
-	const struct users_file *f = arg;
-
-	log_warn("table_entry_wrong", log_str("file", f->path),
-	    log_num("line", line), log_str("why", why));
+	return f->path;
 }
+
+/* ---- looking -------------------------------------------------------------- */
 
 static bool
 same_version(const struct stat *a, const struct stat *b)
@@ -67,17 +82,27 @@ same_version(const struct stat *a, const struct stat *b)
 	    a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Somebody may be in the middle of writing it. */
+/* It may be in the middle of being written: has it been the same for long
+ * enough? */
 static bool
-just_written(const struct stat *st)
+is_settled(struct users_file *f, const struct stat *st, int64_t now_ms)
 {
-	struct timespec now;
-	int64_t age;
+	int64_t limit = USERS_FILE_SETTLE_MS;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	age = (int64_t)(now.tv_sec - st->st_mtim.tv_sec) * 1000 +
-	    (now.tv_nsec - st->st_mtim.tv_nsec) / 1000000;
-	return age >= 0 && age < USERS_FILE_SETTLE_MS;
+	if (!f->looked)
+		return true;
+	if (!same_version(st, &f->pending)) {
+		f->pending = *st;
+		f->since = now_ms;
+		f->ragged = st->st_size == 0;
+		return false;
+	}
+	if (f->loaded && st->st_dev == f->seen.st_dev &&
+	    st->st_ino == f->seen.st_ino && st->st_size < f->seen.st_size)
+		limit = USERS_FILE_SHRUNK_MS;
+	if (f->ragged)
+		limit = USERS_FILE_RAGGED_MS;
+	return now_ms - f->since >= limit;
 }
 
 /* All of it, or NULL with errno (EAGAIN: it changed meanwhile). */
@@ -107,30 +132,50 @@ read_whole(int fd, const struct stat *before)
 	return text;
 }
 
+/* The line of the first NUL; 0: there is none, as in any text. */
+static uint32_t
+nul_line(const char *text, size_t n)
+{
+	const char *nul = n > 0 ? memchr(text, '\0', n) : NULL;
+	uint32_t line = 1;
+
+	if (nul == NULL)
+		return 0;
+	for (const char *p = text; p < nul; p++)
+		line += *p == '\n';
+	return line;
+}
+
+/* 0, or -1 with errno; EAGAIN: not now. */
 static int
 load(struct users_file *f, int fd, const struct stat *st)
 {
-	struct users_table fresh;
+	size_t size = (size_t)st->st_size;
 	char *text = read_whole(fd, st);
 
-	if (text == NULL ||
-	    users_table_parse(&fresh, text, (size_t)st->st_size, report, f) ==
-		-1)
+	if (text == NULL)
 		return -1;
-	if (fresh.passwords > 0 && (st->st_mode & S_IROTH) != 0)
-		log_warn("table_passwords_readable", log_str("file", f->path));
-	users_table_fini(&f->table);
-	f->table = fresh;
+	/* Who writes it in pieces may have come to here. */
+	if (f->looked && !f->ragged && text[size - 1] != '\n') {
+		f->ragged = true;
+		free(text);
+		errno = EAGAIN;
+		return -1;
+	}
+	f->loaded = true;
 	f->seen = *st;
-	log_info("table_read", log_str("file", f->path),
-	    log_num("entries", (int64_t)fresh.n));
+	f->news.any = true;
+	f->news.bad_line = nul_line(text, size);
+	f->news.world_readable = (st->st_mode & S_IROTH) != 0;
+	if (f->news.bad_line == 0)
+		return users_table_parse(&f->news.table, text, size);
+	free(text);
 	return 0;
 }
 
-/* The version on disk.  0; -1 with errno, EAGAIN meaning that the one in
- * memory stands for now. */
+/* 0, or -1 with errno. */
 static int
-look(struct users_file *f)
+look(struct users_file *f, int64_t now_ms)
 {
 	struct stat st;
 	int rc = -1, saved;
@@ -144,9 +189,9 @@ look(struct users_file *f)
 		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
 		goto out;
 	}
-	if (f->readable && same_version(&st, &f->seen))
+	if (f->loaded && same_version(&st, &f->seen))
 		rc = 0;
-	else if (f->readable && just_written(&st))
+	else if (!is_settled(f, &st, now_ms))
 		errno = EAGAIN;
 	else
 		rc = load(f, fd, &st);
@@ -157,34 +202,75 @@ out:
 	return rc;
 }
 
-static void
-refresh(struct users_file *f, int64_t now_ms)
+bool
+users_file_look(struct users_file *f, int64_t now_ms)
 {
-	if (f->checked && now_ms - f->checked_ms < USERS_FILE_CHECK_MS)
-		return;
-	if (look(f) == 0) {
-		f->readable = true;
-		f->error = 0;
-	} else if (errno == EAGAIN) {
-		f->checked = false;
-		return;
-	} else {
-		if (errno != f->error)
-			log_error("table_unreadable", log_str("file", f->path),
-			    log_errno(errno));
-		f->error = errno;
-		f->readable = false;
-		users_table_fini(&f->table);
+	int error = look(f, now_ms) == 0 ? 0 : errno;
+
+	if (error == 0)
+		f->said = 0;
+	/* Between the removal of the old one and the name of the new one it is
+	 * missing; what two looks see is worth a complaint. */
+	else if (error != EAGAIN && error != f->said &&
+	    (error == f->error || !f->looked)) {
+		f->news.any = true;
+		f->news.error = f->said = error;
 	}
-	f->checked = true;
-	f->checked_ms = now_ms;
+	f->error = error;
+	f->looked = true;
+	return f->news.any;
+}
+
+/* ---- taking --------------------------------------------------------------- */
+
+static void
+report(const struct users_file *f, const struct users_table *t)
+{
+	for (size_t i = 0; i < t->nproblems && i < USERS_PROBLEMS_MAX; i++)
+		log_warn("table_entry_wrong", log_str("file", f->path),
+		    log_num("line", t->problems[i].line),
+		    log_str("why", t->problems[i].why));
+	if (t->nproblems > USERS_PROBLEMS_MAX)
+		log_warn("table_entries_wrong", log_str("file", f->path),
+		    log_num(
+			"more", (int64_t)(t->nproblems - USERS_PROBLEMS_MAX)));
+}
+
+void
+users_file_take(struct users_file *f)
+{
+	struct news news = f->news;
+	int64_t kept = f->readable ? (int64_t)f->table.n : 0;
+
+	f->news = (struct news){ 0 };
+	if (!news.any)
+		return;
+	if (news.error != 0) {
+		log_error("table_unreadable", log_str("file", f->path),
+		    log_errno(news.error), log_num("kept", kept));
+		return;
+	}
+	if (news.bad_line != 0) {
+		log_error("table_refused", log_str("file", f->path),
+		    log_num("line", news.bad_line),
+		    log_str("why", "a NUL octet, so it is no text"),
+		    log_num("kept", kept));
+		return;
+	}
+	report(f, &news.table);
+	if (news.table.passwords > 0 && news.world_readable)
+		log_warn("table_passwords_readable", log_str("file", f->path));
+	log_info("table_read", log_str("file", f->path),
+	    log_num("entries", (int64_t)news.table.n));
+	users_table_fini(&f->table);
+	f->table = news.table;
+	f->readable = true;
 }
 
 enum users_result
-users_file_find(struct users_file *f, struct span local, int64_t now_ms,
-    const struct users_entry **entry)
+users_file_find(
+    struct users_file *f, struct span local, const struct users_entry **entry)
 {
-	refresh(f, now_ms);
 	if (!f->readable)
 		return USERS_FILE_UNREADABLE;
 	*entry = users_table_find(&f->table, local);

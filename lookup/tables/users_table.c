@@ -116,9 +116,16 @@ add(struct users_table *t, struct span local, struct span values, uint32_t line,
 	return 0;
 }
 
+static void
+report(struct users_table *t, uint32_t line, const char *why)
+{
+	if (t->nproblems < USERS_PROBLEMS_MAX)
+		t->problems[t->nproblems] = (struct users_problem){ line, why };
+	t->nproblems++;
+}
+
 static int
-parse_line(struct users_table *t, struct span line, uint32_t number,
-    users_report *report, void *arg)
+parse_line(struct users_table *t, struct span line, uint32_t number)
 {
 	struct span local;
 	const char *why;
@@ -129,11 +136,11 @@ parse_line(struct users_table *t, struct span line, uint32_t number,
 	if ((local = next_word(&line)).n == 0)
 		return 0;
 	if (!users_local_ok(local)) {
-		report(arg, number, "bad local part");
+		report(t, number, "bad local part");
 		return 0;
 	}
 	if ((why = check_values(line, &password)) != NULL)
-		report(arg, number, why);
+		report(t, number, why);
 	t->passwords += password;
 	return add(t, local, line, number, why != NULL);
 }
@@ -160,7 +167,7 @@ entry_cmp(const void *va, const void *vb)
 
 /* Of two lines for one user neither can be trusted to be the right one. */
 static void
-find_repeated(struct users_table *t, users_report *report, void *arg)
+find_repeated(struct users_table *t)
 {
 	for (size_t i = 1; i < t->n; i++) {
 		struct users_entry *a = &t->entries[i - 1], *b = a + 1;
@@ -168,28 +175,26 @@ find_repeated(struct users_table *t, users_report *report, void *arg)
 		if (!span_eq(a->local, b->local))
 			continue;
 		a->wrong = b->wrong = true;
-		report(arg, b->line, "repeated local part");
+		report(t, b->line, "repeated local part");
 	}
 }
 
 int
-users_table_parse(struct users_table *t, char *text, size_t n,
-    users_report *report, void *arg)
+users_table_parse(struct users_table *t, char *text, size_t n)
 {
 	struct span rest = span_from(text, n);
 	uint32_t number = 0;
 
 	*t = (struct users_table){ .text = text };
 	while (rest.n > 0)
-		if (parse_line(t, span_cut(&rest, '\n'), ++number, report,
-			arg) == -1) {
+		if (parse_line(t, span_cut(&rest, '\n'), ++number) == -1) {
 			users_table_fini(t);
 			errno = ENOMEM;
 			return -1;
 		}
 	if (t->n > 1)
 		qsort(t->entries, t->n, sizeof *t->entries, entry_cmp);
-	find_repeated(t, report, arg);
+	find_repeated(t);
 	return 0;
 }
 

@@ -22,20 +22,25 @@ struct users_entry {
 	bool wrong;
 };
 
+#define USERS_PROBLEMS_MAX 20 /* more are counted */
+
+struct users_problem {
+	uint32_t line;
+	const char *why;
+};
+
 struct users_table {
 	char *text;		     /* what the entries point into */
 	struct users_entry *entries; /* sorted by local part */
 	size_t n, cap;
 	size_t passwords; /* entries that have one */
+	size_t nproblems; /* wrong lines; the first of them stand in */
+	struct users_problem problems[USERS_PROBLEMS_MAX];
 };
-
-/* Told of each wrong line. */
-typedef void users_report(void *arg, uint32_t line, const char *why);
 
 /* Takes over `text` (malloc, n bytes), and changes it.  0, or -1 with errno;
  * the table is then empty and the text freed. */
-int users_table_parse(
-    struct users_table *, char *text, size_t n, users_report *, void *arg);
+int users_table_parse(struct users_table *, char *text, size_t n);
 void users_table_fini(struct users_table *);
 
 /* NULL: no such local part.  In any case of letters. */

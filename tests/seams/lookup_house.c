@@ -31,7 +31,7 @@ write_users(const struct lookup_house *f, const char *text)
 }
 
 void
-set_up(struct lookup_house *f, bool system)
+start(struct lookup_house *f, bool system)
 {
 	struct conf_domain domains[] = {
 		{ .name = "files.example",
@@ -73,14 +73,6 @@ set_up(struct lookup_house *f, bool system)
 		.max_sessions_per_client = 3,
 		.min_uid = 1000 };
 
-	memset(f, 0, sizeof *f);
-	strcpy(f->dir, "/tmp/seam-lookup.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(f->dir));
-	ck_assert_int_eq(chmod(f->dir, 0755), 0);
-	snprintf(f->users, sizeof f->users, "%s/users", f->dir);
-	write_users(f,
-	    "# people\nalice\nBob mailbox=/srv/elsewhere/bob\n"
-	    "carl mailbox=carl\nwrong color=blue\n");
 	strcpy(domains[0].users_file, f->users);
 	strcpy(conf.hostname, "mx.example");
 	strcpy(conf.postmaster, "alice@files.example");
@@ -89,6 +81,20 @@ set_up(struct lookup_house *f, bool system)
 	seam_start(&f->seam, "lookup", &conf);
 	f->smtpd = seam_connect(&f->seam, PEER_SMTPD, 1);
 	f->queue = seam_connect(&f->seam, PEER_QUEUE, 1);
+}
+
+void
+set_up(struct lookup_house *f, bool system)
+{
+	memset(f, 0, sizeof *f);
+	strcpy(f->dir, "/tmp/seam-lookup.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(f->dir));
+	ck_assert_int_eq(chmod(f->dir, 0755), 0);
+	snprintf(f->users, sizeof f->users, "%s/users", f->dir);
+	write_users(f,
+	    "# people\nalice\nBob mailbox=/srv/elsewhere/bob\n"
+	    "carl mailbox=carl\nwrong color=blue\n");
+	start(f, system);
 }
 
 void

@@ -20,6 +20,7 @@ struct lookup_house {
 /* Domains with a users file, with any user, by LMTP, and where `system` says
  * so with those of this machine; 10/8 may relay. */
 void set_up(struct lookup_house *, bool system);
+void start(struct lookup_house *, bool system); /* once more, as it is */
 void tear_down(struct lookup_house *);
 void clean(const struct lookup_house *); /* where lookup has ended already */
 

@@ -206,44 +206,6 @@ START_TEST(nonsense_closes_the_channel_and_nothing_else)
 }
 END_TEST
 
-/* A question and its answer, until it is that one or time is up. */
-static unsigned
-rcpt_until(struct lookup_house *f, const char *to, unsigned code)
-{
-	unsigned got = 0;
-
-	for (int i = 0; i < 60; i++) {
-		got = rcpt(f, 1, to);
-		if (got == code)
-			break;
-		usleep(50000);
-	}
-	return got;
-}
-
-START_TEST(a_users_file_is_read_again)
-{
-	struct lookup_house f;
-
-	set_up(&f, false);
-	ck_assert_uint_eq(
-	    connect_client(&f, f.smtpd, 1, "192.0.2.1", NULL), 220);
-	ck_assert_uint_eq(rcpt(&f, 1, "dora@files.example"), 550);
-	write_users(&f, "dora\n");
-	ck_assert_uint_eq(rcpt_until(&f, "dora@files.example", 250), 250);
-	ck_assert_uint_eq(rcpt(&f, 1, "alice@files.example"), 550);
-	ck_assert_int_eq(unlink(f.users), 0);
-	ck_assert_uint_eq(rcpt_until(&f, "dora@files.example", 451), 451);
-	ck_assert_uint_eq(rcpt(&f, 1, "nobody@files.example"), 451);
-	/* RFC 5321 section 4.5.1 */
-	ck_assert_uint_eq(rcpt(&f, 1, "postmaster@files.example"), 250);
-	ck_assert_uint_eq(ask_route(&f, "postmaster@files.example"), 451);
-	write_users(&f, "dora\nnobody\n");
-	ck_assert_uint_eq(rcpt_until(&f, "nobody@files.example", 250), 250);
-	tear_down(&f);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -258,7 +220,6 @@ main(void)
 	tcase_add_test(t, routes);
 	tcase_add_test(t, sessions_are_counted);
 	tcase_add_test(t, nonsense_closes_the_channel_and_nothing_else);
-	tcase_add_test(t, a_users_file_is_read_again);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

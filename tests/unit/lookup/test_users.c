@@ -12,26 +12,13 @@
 
 #include "lookup/tables/users_file.h"
 
-static unsigned reports;
-static uint32_t last_line;
-
-static void
-report(void *arg, uint32_t line, const char *why)
-{
-	(void)arg;
-	ck_assert_uint_gt(strlen(why), 0);
-	reports++;
-	last_line = line;
-}
-
 static void
 parse(struct users_table *t, const char *text, size_t n)
 {
 	char *copy = malloc(n + 1);
 
 	memcpy(copy, text, n);
-	reports = last_line = 0;
-	ck_assert_int_eq(users_table_parse(t, copy, n, report, NULL), 0);
+	ck_assert_int_eq(users_table_parse(t, copy, n), 0);
 }
 
 /* ---- text ----------------------------------------------------------------- */
@@ -49,7 +36,7 @@ START_TEST(a_table)
 	const struct users_entry *e;
 
 	parse(&t, text, sizeof text - 1);
-	ck_assert_uint_eq(reports, 0);
+	ck_assert_uint_eq(t.nproblems, 0);
 	ck_assert_uint_eq(t.n, 4);
 	ck_assert_uint_eq(t.passwords, 1);
 	ck_assert_ptr_nonnull(e = users_table_find(&t, SPAN("aLICE")));
@@ -103,8 +90,8 @@ START_TEST(wrong_lines_hurt_their_own_user_only)
 		    snprintf(text, sizeof text, "ann\n%s\nbob\n", rows[i].line);
 
 		parse(&t, text, (size_t)len);
-		ck_assert_msg(
-		    reports == 1 && last_line == 2, "%s", rows[i].line);
+		ck_assert_msg(t.nproblems == 1 && t.problems[0].line == 2, "%s",
+		    rows[i].line);
 		ck_assert_uint_eq(t.n, 2 + rows[i].known);
 		e = users_table_find(&t, SPAN("eve"));
 		ck_assert_msg((e != NULL) == rows[i].known, "%s", rows[i].line);
@@ -123,8 +110,8 @@ START_TEST(a_repeated_user_is_wrong)
 	struct users_table t;
 
 	parse(&t, text, sizeof text - 1);
-	ck_assert_uint_eq(reports, 1);
-	ck_assert_uint_eq(last_line, 3);
+	ck_assert_uint_eq(t.nproblems, 1);
+	ck_assert_uint_eq(t.problems[0].line, 3);
 	ck_assert(users_table_find(&t, SPAN("ann"))->wrong);
 	ck_assert(!users_table_find(&t, SPAN("bob"))->wrong);
 	users_table_fini(&t);
@@ -158,9 +145,8 @@ START_TEST(many_users)
 	for (unsigned i = 0; i < 200000; i++)
 		size += (size_t)sprintf(
 		    text + size, "u%u\n", (i * 7919u) % 200000u);
-	reports = 0;
-	ck_assert_int_eq(users_table_parse(&t, text, size, report, NULL), 0);
-	ck_assert_uint_eq(reports, 0);
+	ck_assert_int_eq(users_table_parse(&t, text, size), 0);
+	ck_assert_uint_eq(t.nproblems, 0);
 	ck_assert_uint_eq(t.n, 200000);
 	for (unsigned i = 0; i < 200000; i++) {
 		snprintf(key, sizeof key, "U%u", i);
@@ -194,60 +180,191 @@ END_TEST
 static char path[64];
 
 static void
-put_file(const char *text, int seconds_ago)
+put_file(const char *text)
 {
-	struct timespec times[2];
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
 	ck_assert_int_ne(fd, -1);
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	clock_gettime(CLOCK_REALTIME, &times[0]);
-	times[0].tv_sec -= seconds_ago;
-	times[1] = times[0];
-	ck_assert_int_eq(futimens(fd, times), 0);
 	close(fd);
+	/* Two changes within one tick of the clock are one to stat(). */
+	usleep(20000);
+}
+
+static void
+replace_file(const char *text)
+{
+	char old[64], fresh[80];
+
+	strcpy(old, path);
+	snprintf(fresh, sizeof fresh, "%s.new", path);
+	strcpy(path, fresh);
+	put_file(text);
+	strcpy(path, old);
+	ck_assert_int_eq(rename(fresh, path), 0);
 }
 
 static enum users_result
-find(struct users_file *f, const char *local, int64_t now)
+find(struct users_file *f, const char *local)
 {
 	const struct users_entry *e;
 
-	return users_file_find(f, span_of(local), now, &e);
+	return users_file_find(f, span_of(local), &e);
 }
 
-START_TEST(a_file_is_looked_at_once_a_second)
+/* Looks until `to`, from where the last ones ended. */
+static void
+look(struct users_file *f, int64_t to)
+{
+	static int64_t now;
+
+	for (; now <= to; now += 500)
+		if (users_file_look(f, now))
+			users_file_take(f);
+	now = to == 0 ? 500 : now;
+}
+
+static struct users_file *
+with_file(const char *text)
 {
 	struct users_file *f;
 
 	strcpy(path, "/tmp/test-users.XXXXXX");
 	close(mkstemp(path));
-	put_file("ann\nbob x\n", 10);
+	put_file(text);
 	f = users_file_new(path);
-	ck_assert_int_eq(find(f, "ann", 1000), USERS_FILE_FOUND);
-	ck_assert_int_eq(find(f, "bob", 1000), USERS_FILE_WRONG);
-	ck_assert_int_eq(find(f, "carl", 1000), USERS_FILE_NONE);
-	put_file("carl\n", 5);
-	ck_assert_int_eq(find(f, "carl", 1999), USERS_FILE_NONE);
-	ck_assert_int_eq(find(f, "carl", 2000), USERS_FILE_FOUND);
-	ck_assert_int_eq(find(f, "ann", 2000), USERS_FILE_NONE);
-	/* Somebody is writing it: the old one stands. */
-	put_file("da", 0);
-	ck_assert_int_eq(find(f, "carl", 3000), USERS_FILE_FOUND);
-	put_file("dave\n", 4);
-	ck_assert_int_eq(find(f, "carl", 3001), USERS_FILE_NONE);
-	ck_assert_int_eq(find(f, "dave", 3001), USERS_FILE_FOUND);
-	/* Gone, a directory, too large; and back. */
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_UNREADABLE);
+	/* The first look takes what is there. */
+	look(f, 0);
+	return f;
+}
+
+START_TEST(a_change_counts_when_it_is_complete)
+{
+	struct users_file *f = with_file("ann\nbob x\n");
+
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
+	ck_assert_int_eq(find(f, "bob"), USERS_FILE_WRONG);
+	ck_assert_int_eq(find(f, "carl"), USERS_FILE_NONE);
+	replace_file("carl\nann\n");
+	look(f, 500);
+	ck_assert_int_eq(find(f, "carl"), USERS_FILE_NONE);
+	look(f, 1000);
+	ck_assert_int_eq(find(f, "carl"), USERS_FILE_FOUND);
+	/* In place, longer, in three steps, with pauses that are short. */
+	put_file("carl\nann\ndora\n");
+	look(f, 1500);
+	put_file("carl\nann\ndora\nemil\n");
+	look(f, 2000);
+	ck_assert_int_eq(find(f, "dora"), USERS_FILE_NONE);
+	put_file("carl\nann\ndora\nemil\nfay\n");
+	look(f, 2500);
+	ck_assert_int_eq(find(f, "dora"), USERS_FILE_NONE);
+	look(f, 3000);
+	ck_assert_int_eq(find(f, "dora"), USERS_FILE_FOUND);
+	ck_assert_int_eq(find(f, "fay"), USERS_FILE_FOUND);
+	users_file_free(f);
 	unlink(path);
-	ck_assert_int_eq(find(f, "dave", 4001), USERS_FILE_UNREADABLE);
+}
+END_TEST
+
+START_TEST(half_a_file_is_not_taken)
+{
+	struct users_file *f = with_file("ann\nbob\ncarl\n");
+
+	/* Truncated, and not yet written. */
+	put_file("");
+	look(f, 3000);
+	ck_assert_int_eq(find(f, "carl"), USERS_FILE_FOUND);
+	/* A prefix that ends in a line, for a second. */
+	put_file("ann\n");
+	look(f, 4000);
+	ck_assert_int_eq(find(f, "carl"), USERS_FILE_FOUND);
+	/* One that does not. */
+	put_file("ann\nbob\ndave\nca");
+	look(f, 7000);
+	ck_assert_int_eq(find(f, "carl"), USERS_FILE_FOUND);
+	ck_assert_int_eq(find(f, "dave"), USERS_FILE_NONE);
+	/* It stays so: somebody's editor writes no last line feed. */
+	look(f, 12000);
+	ck_assert_int_eq(find(f, "dave"), USERS_FILE_FOUND);
+	ck_assert_int_eq(find(f, "ca"), USERS_FILE_FOUND);
+	/* Really shorter. */
+	put_file("ann\n");
+	look(f, 15000);
+	ck_assert_int_eq(find(f, "dave"), USERS_FILE_NONE);
+	/* Really empty. */
+	put_file("");
+	look(f, 22000);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_NONE);
+	users_file_free(f);
+	unlink(path);
+}
+END_TEST
+
+/* Gone, a directory, too large, no text: the old one stands. */
+START_TEST(what_cannot_be_read_changes_nothing)
+{
+	struct users_file *f = with_file("ann\n");
+	int fd;
+
+	unlink(path);
+	look(f, 2000);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
-	ck_assert_int_eq(find(f, "dave", 5001), USERS_FILE_UNREADABLE);
+	look(f, 4000);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
 	ck_assert_int_eq(rmdir(path), 0);
-	put_file("dave\n", 3);
-	ck_assert_int_eq(find(f, "dave", 5002), USERS_FILE_UNREADABLE);
-	ck_assert_int_eq(find(f, "dave", 6001), USERS_FILE_FOUND);
+	put_file("bob\n");
 	ck_assert_int_eq(truncate(path, (off_t)USERS_FILE_MAX + 1), 0);
-	ck_assert_int_eq(find(f, "dave", 7001), USERS_FILE_UNREADABLE);
+	look(f, 6000);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
+	ck_assert_int_eq(truncate(path, 4096), 0);
+	look(f, 12000);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
+	ck_assert_int_eq(find(f, "bob"), USERS_FILE_NONE);
+	ck_assert_int_ne(fd = open(path, O_WRONLY), -1);
+	ck_assert_int_eq(write(fd, "a\0b\n", 4), 4);
+	close(fd);
+	look(f, 18000);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
+	/* Maybe with the number of the old one. */
+	unlink(path);
+	put_file("bob\n");
+	look(f, 18000 + USERS_FILE_SHRUNK_MS + 1000);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_NONE);
+	ck_assert_int_eq(find(f, "bob"), USERS_FILE_FOUND);
+	users_file_free(f);
+	unlink(path);
+}
+END_TEST
+
+/* vi: the old one gets another name, a new one its own; emacs: copied, then
+ * written in place; sed -i: renamed over it. */
+START_TEST(what_editors_do)
+{
+	struct users_file *f = with_file("ann\n");
+	char backup[80];
+
+	snprintf(backup, sizeof backup, "%s~", path);
+	ck_assert_int_eq(rename(path, backup), 0);
+	look(f, 500);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
+	put_file("ann\nbob\n");
+	look(f, 1500);
+	ck_assert_int_eq(find(f, "bob"), USERS_FILE_FOUND);
+	put_file("ann\nbob\ncarl\n");
+	look(f, 2500);
+	ck_assert_int_eq(find(f, "carl"), USERS_FILE_FOUND);
+	replace_file("dora\n");
+	look(f, 3500);
+	ck_assert_int_eq(find(f, "carl"), USERS_FILE_NONE);
+	ck_assert_int_eq(find(f, "dora"), USERS_FILE_FOUND);
+	/* The backup put back: an older time counts as well. */
+	ck_assert_int_eq(rename(backup, path), 0);
+	look(f, 4500);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
+	ck_assert_int_eq(find(f, "dora"), USERS_FILE_NONE);
 	users_file_free(f);
 	unlink(path);
 }
@@ -255,10 +372,37 @@ END_TEST
 
 START_TEST(a_file_that_was_never_there)
 {
-	struct users_file *f = users_file_new("/nonexistent/users");
+	struct users_file *f;
 
-	ck_assert_int_eq(find(f, "ann", 0), USERS_FILE_UNREADABLE);
+	strcpy(path, "/tmp/test-users.XXXXXX");
+	close(mkstemp(path));
+	unlink(path);
+	f = users_file_new(path);
+	look(f, 0);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_UNREADABLE);
+	put_file("ann\n");
+	look(f, 500);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_UNREADABLE);
+	look(f, 1000);
+	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
 	users_file_free(f);
+	unlink(path);
+}
+END_TEST
+
+START_TEST(wrong_lines_beyond_some_are_counted)
+{
+	char text[64 * 10];
+	size_t n = 0;
+	struct users_table t;
+
+	for (int i = 0; i < 64; i++)
+		n += (size_t)sprintf(text + n, "u%02d x\n", i);
+	parse(&t, text, n);
+	ck_assert_uint_eq(t.nproblems, 64);
+	ck_assert_uint_eq(
+	    t.problems[USERS_PROBLEMS_MAX - 1].line, USERS_PROBLEMS_MAX);
+	users_table_fini(&t);
 }
 END_TEST
 
@@ -280,7 +424,11 @@ main(void)
 	tcase_add_test(t, every_truncation);
 	tcase_add_test(t, many_users);
 	tcase_add_test(t, local_parts_that_are_names);
-	tcase_add_test(t, a_file_is_looked_at_once_a_second);
+	tcase_add_test(t, wrong_lines_beyond_some_are_counted);
+	tcase_add_test(t, a_change_counts_when_it_is_complete);
+	tcase_add_test(t, half_a_file_is_not_taken);
+	tcase_add_test(t, what_cannot_be_read_changes_nothing);
+	tcase_add_test(t, what_editors_do);
 	tcase_add_test(t, a_file_that_was_never_there);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "queue/worker.h"
+#include "common/run/worker.h"
 
 TAILQ_HEAD(jobs, job);
 
