@@ -91,12 +91,12 @@ on_flush(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	/* A hand-out is freed when its last result was told: by run_batch, of
 	 * those that are in the batch, and not of h before its last recipient. */
-	TAILQ_FOREACH_SAFE(h, &u->todo, link, next)
-	for (uint32_t i = 0, n = h->d.nrcpts; i < n; i++) {
-		batch_add(u->batch, h, i);
-		if (batch_full(u->batch))
-			run_batch(u);
-	}
+	TAILQ_FOREACH_SAFE (h, &u->todo, link, next)
+		for (uint32_t i = 0, n = h->d.nrcpts; i < n; i++) {
+			batch_add(u->batch, h, i);
+			if (batch_full(u->batch))
+				run_batch(u);
+		}
 	run_batch(u);
 	if (u->parent == NULL)
 		event_base_loopbreak(u->base);

@@ -103,6 +103,7 @@ on_closed(void *arg, bool bad)
 	struct reply r;
 
 	c->channel = NULL;
+	c->since = child_now();
 	if (bad && c->pid != 0)
 		kill(c->pid, SIGKILL);
 	if (c->nsent > 0) {
@@ -129,6 +130,7 @@ child_end(struct child *c)
 {
 	channel_free(c->channel);
 	c->channel = NULL;
+	c->since = child_now();
 	child_release(c);
 }
 

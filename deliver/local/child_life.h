@@ -19,7 +19,7 @@ struct child {
 	struct account account;
 	TAILQ_HEAD(, handout_entry) sent;
 	size_t nsent;
-	int64_t since; /* its last result, or when it got work */
+	int64_t since; /* its last result, when it got work, or was to end */
 };
 
 struct children {

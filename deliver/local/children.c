@@ -84,6 +84,14 @@ children_end_idle(struct children *in)
 			child_end(c);
 }
 
+/* How long it may be silent.  The user's own signals can stop it at any time,
+ * and a file system of the user's making hold it up. */
+static int64_t
+patience(const struct child *c)
+{
+	return c->channel != NULL ? CHILD_HUNG_SECONDS : CHILD_LEAVE_SECONDS;
+}
+
 /* Once a second as long as there is a child. */
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
@@ -96,14 +104,14 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	TAILQ_FOREACH_SAFE (c, &in->list, link, next) {
-		bool busy = c->nsent > 0;
+		int64_t still = now - c->since;
 
-		if (c->channel != NULL && !busy &&
-		    now - c->since > CHILD_IDLE_SECONDS)
-			child_end(c);
-		else if (busy && c->pid != 0 &&
-		    now - c->since > CHILD_HUNG_SECONDS)
+		if (c->channel != NULL && c->nsent == 0) {
+			if (still > CHILD_IDLE_SECONDS)
+				child_end(c);
+		} else if (c->pid != 0 && still > patience(c)) {
 			kill(c->pid, SIGKILL);
+		}
 	}
 	if (!TAILQ_EMPTY(&in->list))
 		evtimer_add(in->tick, &second);

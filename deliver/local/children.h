@@ -13,9 +13,10 @@
 
 #include "deliver/local/handout.h"
 
-#define CHILD_WINDOW	   32 /* hand-outs that a child has at once */
-#define CHILD_IDLE_SECONDS 1
-#define CHILD_HUNG_SECONDS 300 /* without any result: it is ended */
+#define CHILD_WINDOW	    32 /* hand-outs that a child has at once */
+#define CHILD_IDLE_SECONDS  1
+#define CHILD_HUNG_SECONDS  300 /* without any result: it is ended */
+#define CHILD_LEAVE_SECONDS 5 /* … or after it was to end; it holds a place */
 
 struct children;
 

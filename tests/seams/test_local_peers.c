@@ -92,6 +92,28 @@ START_TEST(a_child_ends_when_it_has_no_work)
 }
 END_TEST
 
+/* Its user may stop it; it does not hold a place for ever. */
+START_TEST(a_child_that_was_stopped_is_ended)
+{
+	struct fixture f;
+	struct msg_deliver d;
+	pid_t child;
+
+	set_up(&f);
+	d = handout(&f, "bob", "bob@example.org");
+	ck_assert_uint_eq(deliver(&f, &d), 250);
+	child = child_of(&f);
+	ck_assert_int_gt(child, 0);
+	ck_assert_int_eq(kill(child, SIGSTOP), 0);
+	for (int i = 0; i < 200 && child_of(&f) != 0; i++)
+		usleep(100000);
+	ck_assert_int_eq(child_of(&f), 0);
+	d = handout(&f, "ann", "ann@example.org");
+	ck_assert_uint_eq(deliver(&f, &d), 250);
+	tear_down(&f);
+}
+END_TEST
+
 /* Killed without a word, its child finishes what it has. */
 START_TEST(a_delivery_survives_the_death_of_local)
 {
@@ -241,6 +263,7 @@ main(void)
 	tcase_add_test(t, results_wait_for_the_next_queue);
 	tcase_add_test(t, a_child_that_dies_takes_only_its_own);
 	tcase_add_test(t, a_child_ends_when_it_has_no_work);
+	tcase_add_test(t, a_child_that_was_stopped_is_ended);
 	tcase_add_test(t, a_delivery_survives_the_death_of_local);
 	tcase_add_test(t, many_at_once_all_arrive);
 	tcase_add_test(t, more_than_the_window_is_a_fault);
