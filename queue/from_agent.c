@@ -143,6 +143,10 @@ take(struct queue *q, struct delivery *h, const struct msg_result *result,
 			return -1;
 		if (r == NULL)
 			continue;
+		/* A user's process may have died between the delivery and its
+		 * result. */
+		r->maybe |= h->agent == ROUTE_LOCAL &&
+		    reply_class(&result->reply) == 4;
 		rcpts[(*n)++] = result->rcpts[i];
 		if (r->attempts >= attempts)
 			attempts = r->attempts + 1U;

@@ -121,6 +121,8 @@ START_TEST(a_deferred_recipient_is_tried_again)
 	to_host("bob@example.org", "other.example");
 	delivered_to(q->remote, id, "bob@example.org");
 	ck_assert_uint_gt(q->delivery.handout.attempt, attempt);
+	/* the process that had it may have died with its result */
+	ck_assert(q->delivery.maybe);
 	result(q->remote, 250, SCOPE_RECIPIENT);
 	counted(0);
 	stop();
