@@ -198,7 +198,7 @@ unreachable(struct connection *c, int err)
 	uint32_t address = c->address;
 
 	finish(c);
-	destination_unreachable(n, v, address, err);
+	destination_unreachable(n, v, address, HOST_UNREACHABLE, err);
 }
 
 /* ---- events of the loop ---------------------------------------------------

@@ -20,6 +20,7 @@
 
 /* What the timer runs for; it starts anew when one of them changes. */
 struct connection_step {
+	bool connecting;
 	enum client_state state;
 	uint32_t next;
 	uint64_t sent;
@@ -56,10 +57,11 @@ struct connection {
 
 /* To v->hosts->a[address].  0, or -1 with errno: it cannot be reached. */
 int connection_open(struct destination *, struct delivery *, uint32_t address);
+/* … and said nothing, not even in part. */
 static inline bool
 connection_idle(const struct connection *c)
 {
-	return c->spare && c->client.state == CLIENT_IDLE;
+	return c->spare && c->client.state == CLIENT_IDLE && c->nin == 0;
 }
 /* An idle one takes a delivery that was not tried before. */
 void connection_take(struct connection *, struct delivery *);

@@ -143,17 +143,19 @@ void
 connection_arm(struct connection *c)
 {
 	const struct client *l = &c->client;
-	struct connection_step s = { l->state, l->next, c->sent };
+	struct connection_step s = { c->connecting, l->state, l->next,
+		c->sent };
 	struct timeval tv = { .tv_sec = client_seconds(l) };
 
 	if (c->connecting)
 		tv.tv_sec =
 		    c->destination->remote->process->conf->connect_timeout;
-	else if (l->state == CLIENT_IDLE)
-		tv.tv_sec = CONNECTION_IDLE_SECONDS;
-	else if (s.state == c->step.state && s.next == c->step.next &&
+	else if (s.connecting == c->step.connecting &&
+	    s.state == c->step.state && s.next == c->step.next &&
 	    s.sent == c->step.sent)
 		return;
+	else if (l->state == CLIENT_IDLE)
+		tv.tv_sec = CONNECTION_IDLE_SECONDS;
 	c->step = s;
 	event_add(c->timer, &tv);
 }

@@ -59,6 +59,19 @@ delivery_new(const struct msg_deliver *d, struct ipc_msg *m, int64_t now)
 }
 
 void
+delivery_drop_content(struct delivery *v)
+{
+	if (v->fd != -1)
+		close(v->fd);
+	v->fd = -1;
+	free(v->text);
+	v->text = NULL;
+	v->d.sender = v->d.prefix = v->d.content = SPAN("");
+	for (uint32_t i = 0; i < v->d.nrcpts; i++)
+		v->d.rcpts[i].address = SPAN("");
+}
+
+void
 delivery_free(struct delivery *v)
 {
 	if (v == NULL)

@@ -57,6 +57,8 @@ void delivery_result(struct delivery *, const uint8_t *who, uint32_t n,
 /* … for all that have none. */
 void delivery_result_rest(
     struct delivery *, const struct reply *, const char *host);
+/* Content and addresses are needed no more: the results wait for RECORDED. */
+void delivery_drop_content(struct delivery *);
 /* Every recipient has its result. */
 bool delivery_complete(const struct delivery *);
 

@@ -8,56 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/bytes/log.h"
 #include "deliver/remote/connection.h"
-
-/* ---- hosts ----------------------------------------------------------------
- */
-
-void
-hosts_release(struct hosts *h)
-{
-	if (h != NULL && --h->refs == 0)
-		free(h);
-}
-
-void
-hosts_name(char dst[CONF_HOST_MAX + 1], const struct dns_address *a)
-{
-	char ip[IP_TEXT_MAX];
-
-	ip_format(ip, &a->ip);
-	snprintf(dst, CONF_HOST_MAX + 1, "%.*s [%s]",
-	    CONF_HOST_MAX - IP_TEXT_MAX - 3, a->host, ip);
-}
-
-static struct hosts *
-hosts_new(const struct msg_dns_answer *a)
-{
-	struct hosts *h = calloc(1, sizeof *h + a->n * sizeof a->a[0]);
-
-	if (h == NULL)
-		return NULL;
-	h->refs = 1;
-	h->until = remote_now() + HOSTS_SECONDS * 1000;
-	h->n = a->n;
-	memcpy(h->a, a->a, a->n * sizeof a->a[0]);
-	return h;
-}
-
-/* The best address that this delivery was not tried at and nobody failed to
- * reach, or -1. */
-static int
-hosts_choose(const struct delivery *v)
-{
-	uint64_t out = v->tried | v->hosts->failed;
-
-	if (v->ntried >= HOSTS_TRIES)
-		return -1;
-	for (uint32_t i = 0; i < v->hosts->n; i++)
-		if ((out & (UINT64_C(1) << i)) == 0)
-			return (int)i;
-	return -1;
-}
 
 /* ---- deliveries that come and go ------------------------------------------
  */
@@ -106,28 +58,63 @@ note(struct reply *last, char host[CONF_HOST_MAX + 1], const struct reply *r,
 	hosts_name(host, a);
 }
 
+/* Bits of h's addresses that there is a session with. */
+static uint64_t
+open_sessions(const struct destination *n, const struct hosts *h)
+{
+	const struct connection *c;
+	uint64_t open = 0;
+
+	TAILQ_FOREACH (c, &n->connections, link)
+		for (uint32_t i = 0; c->greeted && i < h->n; i++)
+			if (memcmp(&c->hosts->a[c->address].ip, &h->a[i].ip,
+				sizeof h->a[i].ip) == 0)
+				open |= UINT64_C(1) << i;
+	return open;
+}
+
+/* This host serves us, on other connections: it wants no more of them. */
+static bool
+is_full(
+    const struct destination *n, struct hosts *h, uint32_t i, const char *text)
+{
+	uint64_t bit = UINT64_C(1) << i;
+	char host[CONF_HOST_MAX + 1];
+
+	if ((open_sessions(n, h) & bit) == 0)
+		return false;
+	hosts_name(host, &h->a[i]);
+	if ((h->full & bit) == 0)
+		log_info("host_full", log_str("host", host),
+		    log_num("connections", n->nconnections),
+		    log_str("reply", text));
+	h->full |= bit;
+	return true;
+}
+
 void
 destination_failed(struct destination *n, struct delivery *v, uint32_t address,
     enum destination_failure how, const struct reply *r)
 {
+	bool reached = how != HOST_UNREACHABLE && how != HOST_NO_WAY;
 	struct hosts *h = v->hosts;
 
 	TAILQ_INSERT_HEAD(&n->waiting, v, wait);
 	destination_wake(n);
-	if (how == HOST_STALE)
+	if (how == HOST_STALE || (!reached && is_full(n, h, address, r->text)))
 		return;
 	v->tried |= UINT64_C(1) << address;
-	v->ntried++;
+	v->ntried += how != HOST_NO_WAY;
 	note(&v->last, v->last_host, r, &h->a[address]);
-	if (how == HOST_UNREACHABLE) {
+	if (!reached) {
 		h->failed |= UINT64_C(1) << address;
 		note(&h->why, h->why_host, r, &h->a[address]);
 	}
 }
 
 void
-destination_unreachable(
-    struct destination *n, struct delivery *v, uint32_t address, int err)
+destination_unreachable(struct destination *n, struct delivery *v,
+    uint32_t address, enum destination_failure how, int err)
 {
 	char detail[REPLY_TEXT_MAX + 1], host[CONF_HOST_MAX + 1];
 	struct reply r;
@@ -136,7 +123,7 @@ destination_unreachable(
 	snprintf(detail, sizeof detail, "%s: %s", host, strerrordesc_np(err));
 	reply_make(&r, R_NO_HOST, detail);
 	r.scope = SCOPE_ROUTE;
-	destination_failed(n, v, address, HOST_UNREACHABLE, &r);
+	destination_failed(n, v, address, how, &r);
 }
 
 struct delivery *
@@ -230,16 +217,21 @@ have_hosts(struct destination *n, struct delivery *v)
 	return true;
 }
 
-/* Try hosts until one has a connection under way. */
-static void
+/* The next host for the delivery that waits longest.  False: not now. */
+static bool
 begin(struct destination *n, struct delivery *v)
 {
-	int i = hosts_choose(v);
+	uint64_t open = v->hosts->full != 0 ? open_sessions(n, v->hosts) : 0;
+	int i = hosts_choose(v, open);
 
-	if (i == -1)
+	if (i == HOSTS_WAIT)
+		return false;
+	destination_next(n);
+	if (i == HOSTS_NONE)
 		exhausted(n, v);
 	else if (connection_open(n, v, (uint32_t)i) == -1)
-		destination_unreachable(n, v, (uint32_t)i, errno);
+		destination_unreachable(n, v, (uint32_t)i, HOST_NO_WAY, errno);
+	return true;
 }
 
 /* An idle connection; not for a delivery that a host has failed: it goes
@@ -249,9 +241,9 @@ idle_for(struct destination *n, const struct delivery *v)
 {
 	struct connection *c;
 
-	TAILQ_FOREACH(c, &n->connections, link)
-	if (connection_idle(c) && v->ntried == 0)
-		return c;
+	TAILQ_FOREACH (c, &n->connections, link)
+		if (connection_idle(c) && v->ntried == 0)
+			return c;
 	return NULL;
 }
 
@@ -276,9 +268,7 @@ start_one(struct destination *n)
 		ask(n);
 		return false;
 	}
-	destination_next(n);
-	begin(n, v);
-	return true;
+	return begin(n, v);
 }
 
 static void

@@ -2,37 +2,19 @@
  * destination.h - a next hop (a route's key): the deliveries that wait for it,
  * its hosts, and its connections, never more than host_concurrency.
  *
- * RFC 5321 section 5.1: the hosts are tried in the order that resolver gave, at
- * least two addresses where there are two.  A host that could not be reached is
- * not tried again by anyone as long as the answer is kept.
+ * A connection that is refused while the same host serves us on others means
+ * that it wants no more of them: that delivery goes to another host, or waits
+ * until one of those is free or closed.
  */
 #ifndef DESTINATION_H
 #define DESTINATION_H
 
+#include "deliver/remote/hosts.h"
 #include "deliver/remote/remote.h"
-
-/* The answer of resolver, and what is known of its hosts, is kept this long. */
-#define HOSTS_SECONDS 30
-/* Addresses tried for one delivery. */
-#define HOSTS_TRIES 5
-
-/* The hosts of a destination; shared, freed with the last reference. */
-struct hosts {
-	unsigned refs;
-	int64_t until;	  /* milliseconds */
-	uint64_t failed;  /* bits: could not be reached */
-	struct reply why; /* … the last of them, with its name */
-	char why_host[CONF_HOST_MAX + 1];
-	uint32_t n;
-	struct dns_address a[];
-};
-
-void hosts_release(struct hosts *); /* NULL is fine */
-/* "mx.example [192.0.2.1]" */
-void hosts_name(char dst[CONF_HOST_MAX + 1], const struct dns_address *);
 
 /* How a host failed a delivery. */
 enum destination_failure {
+	HOST_NO_WAY,	  /* … not even to begin: that costs nothing */
 	HOST_UNREACHABLE, /* no connection, or no session: for anybody */
 	HOST_FAILED,	  /* in the middle of this delivery */
 	HOST_STALE /* a kept connection was closed meanwhile: try it again */
@@ -62,8 +44,8 @@ struct delivery *destination_next(struct destination *);
 void destination_failed(struct destination *, struct delivery *,
     uint32_t address, enum destination_failure, const struct reply *);
 /* … that there is no connection to. */
-void destination_unreachable(
-    struct destination *, struct delivery *, uint32_t address, int err);
+void destination_unreachable(struct destination *, struct delivery *,
+    uint32_t address, enum destination_failure, int err);
 /* Something changed: look again, soon. */
 void destination_wake(struct destination *);
 /* The process stops; `late`: STOP_FINISH is over. */

@@ -85,6 +85,7 @@ remote_complete(struct remote *r, struct delivery *v)
 		count(r, &v->outcomes[i]);
 		log_outcome(v, &v->outcomes[i]);
 	}
+	delivery_drop_content(v);
 	if (r->greeted)
 		send_results(r, v);
 }
@@ -97,10 +98,10 @@ find(struct remote *r, const struct handout *h)
 {
 	struct delivery *v;
 
-	TAILQ_FOREACH(v, &r->deliveries, link)
-	if (v->d.handout.message == h->message &&
-	    v->d.handout.attempt == h->attempt)
-		return v;
+	TAILQ_FOREACH (v, &r->deliveries, link)
+		if (v->d.handout.message == h->message &&
+		    v->d.handout.attempt == h->attempt)
+			return v;
 	return NULL;
 }
 
@@ -205,13 +206,13 @@ greet(struct remote *r)
 	if (r->queue == NULL || r->resolver == NULL || r->greeted)
 		return;
 	r->greeted = true;
-	TAILQ_FOREACH(v, &r->deliveries, link)
-	tell_underway(r, v);
+	TAILQ_FOREACH (v, &r->deliveries, link)
+		tell_underway(r, v);
 	msg_hello_put(channel_begin(r->queue, AGENT_HELLO, 0), &hello);
 	(void)channel_send(r->queue, -1);
-	TAILQ_FOREACH(v, &r->deliveries, link)
-	if (delivery_complete(v))
-		send_results(r, v);
+	TAILQ_FOREACH (v, &r->deliveries, link)
+		if (delivery_complete(v))
+			send_results(r, v);
 }
 
 /* ---- resolver -------------------------------------------------------------

@@ -3,7 +3,8 @@
  * parts ask of each other.
  *
  *   remote.c       process: peers, stop, status; the hand-outs of queue
- *   destination.c  a next hop: its hosts, its share of connections
+ *   destination.c  a next hop: what waits for it, its share of connections
+ *   hosts.c        its hosts, and which of them is next
  *   connection*.c  a socket and the client dialogue on it
  *   client*.c      the dialogue itself, without a socket
  *   delivery.c     a hand-out and its results
