@@ -14,6 +14,23 @@
 
 #define READ_CHUNK 65536
 
+/* Of one recipient in the log, at worst: its row in a MESSAGE, and half as much
+ * again in a SUMMARY. */
+#define LOGGED_RCPT  800
+/* What stands around them: ends of the segment, prefix, sender. */
+#define LOGGED_OTHER (64 * 1024)
+#define MIB	     (1024 * 1024)
+
+uint64_t
+conf_segment_size_for(uint32_t recipients)
+{
+	uint64_t n = (uint64_t)recipients * LOGGED_RCPT + LOGGED_OTHER;
+
+	/* The content beside them takes up to an eighth of a segment. */
+	n = (n * 8 + 6) / 7;
+	return (n + MIB - 1) / MIB * MIB;
+}
+
 static void
 listen_put(struct wire_put *w, const struct conf_listen *l)
 {

@@ -106,6 +106,10 @@ struct conf {
 	struct conf_expect *expects;
 };
 
+/* The smallest segment_size that takes a message for so many recipients, as
+ * one record, whatever their addresses; whole mebibytes. */
+uint64_t conf_segment_size_for(uint32_t recipients);
+
 void conf_put(struct wire_put *, const struct conf *);
 /* 0, or -1 with errno EBADMSG; *c is then empty and need not be freed. */
 int conf_get(struct wire_get *, struct conf *);

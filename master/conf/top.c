@@ -3,6 +3,7 @@
  */
 #include <sys/un.h>
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "master/conf/setting.h"
@@ -276,6 +277,13 @@ close_top(struct reading *r, void *base, unsigned line)
 		problems_add(r->problems, 0,
 		    "retry_first is longer than retry_max; the other way "
 		    "round would be right");
+	if (conf_segment_size_for(c->max_recipients) > c->segment_size)
+		problems_add(r->problems, 0,
+		    "a message for max_recipients = %" PRIu32
+		    " does not fit into segment_size; segment_size = "
+		    "\"%" PRIu64 "M\" would be right",
+		    c->max_recipients,
+		    conf_segment_size_for(c->max_recipients) >> 20);
 	if (strcmp(c->spool, c->runtime) == 0)
 		problems_add(r->problems, 0,
 		    "spool and runtime are the same; two directories would be "

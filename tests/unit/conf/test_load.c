@@ -347,6 +347,28 @@ START_TEST(a_retry_that_starts_later_than_it_may_is_refused)
 }
 END_TEST
 
+START_TEST(recipients_that_no_segment_takes_are_refused)
+{
+	struct problems p = { .n = 0 };
+	struct conf c;
+
+	ck_assert_int_eq(load(&c, &p,
+			     SPAN("hostname = a.example\n"
+				  "max_recipients = 100000\n")),
+	    -1);
+	ck_assert_uint_eq(p.n, 1);
+	ck_assert_ptr_nonnull(strstr(p.list[0].text, "max_recipients"));
+	ck_assert_ptr_nonnull(strstr(p.list[0].text, "\"88M\""));
+	problems_fini(&p);
+	good(&c,
+	    "hostname = a.example\nmax_recipients = 100000\n"
+	    "segment_size = 88M\n");
+	conf_free(&c);
+	good(&c, "hostname = a.example\nmax_recipients = 17000\n");
+	conf_free(&c);
+}
+END_TEST
+
 static const char whole[] = "hostname = \"a.example\" # c\n"
 			    "listen \"[::1]:2525\" { bare_newlines = "
 			    "\"convert\" }\n"
@@ -456,6 +478,7 @@ add_tests(TCase *t)
 	tcase_add_loop_test(t, what_is_wrong_is_said_with_its_line, 0,
 	    sizeof bad / sizeof bad[0]);
 	tcase_add_test(t, all_mistakes_are_told_in_the_order_of_the_file);
+	tcase_add_test(t, recipients_that_no_segment_takes_are_refused);
 	tcase_add_test(t, a_retry_that_starts_later_than_it_may_is_refused);
 	tcase_add_test(t, no_damage_goes_unnoticed_or_breaks_anything);
 	tcase_add_test(t, the_example_is_right);

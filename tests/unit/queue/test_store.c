@@ -4,6 +4,9 @@
  */
 #include <errno.h>
 
+#include "common/mail/address.h"
+#include "common/run/conf.h"
+
 #include "tests/unit/queue/faulty.h"
 #include "tests/unit/queue/spool.h"
 
@@ -354,6 +357,50 @@ START_TEST(ids_grow_whatever_the_clock_says)
 }
 END_TEST
 
+/* As many recipients as the configuration allows, with the longest addresses
+ * and the largest content that stands in the log. */
+START_TEST(what_the_configuration_allows_fits)
+{
+	static const uint32_t counts[] = { 1000, 17000 };
+	uint32_t n = counts[_i];
+	struct record_rcpt *rcpts = calloc(n, sizeof *rcpts);
+	char(*address)[ADDRESS_MAX + 1] = calloc(n, sizeof *address);
+	struct record_message m = { .sender = SPAN("alice@example.org"),
+		.client = SPAN("192.0.2.7"),
+		.nrcpts = n };
+	static char prefix[4096], content[CONTENT_INLINE_MAX];
+
+	spool_make(&sp, conf_segment_size_for(n));
+	spool_begin(&sp);
+	sp.done = 0;
+	memset(prefix, 'p', sizeof prefix);
+	m.prefix = span_from(prefix, sizeof prefix);
+	m.id = m.content = store_id(sp.store);
+	for (uint32_t i = 0; i < n; i++) {
+		snprintf(address[i], sizeof address[i], "%0241u@%012u", i, i);
+		rcpts[i] = (struct record_rcpt){ .index = i,
+			.address = span_from(address[i], ADDRESS_MAX),
+			.host = SPAN("") };
+	}
+	change_begin(sp.store);
+	change_content(
+	    sp.store, m.id, span_from(content, sp.store->inline_max));
+	change_message(sp.store, &m, rcpts);
+	change_commit(sp.store, spool_on_done, &sp);
+	spool_until(&sp, &sp.done, 1);
+	ck_assert_uint_eq(sp.failed, 0);
+	/* with a summary */
+	spool_close(&sp);
+	spool_open_only(&sp);
+	ck_assert_uint_eq(index_recipients(store_index(sp.store)), n);
+	ck_assert(TAILQ_FIRST(&sp.store->segments)->sealed);
+	spool_drop(&sp);
+	spool_remove(&sp);
+	free(rcpts);
+	free(address);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -376,6 +423,10 @@ main(void)
 	tcase_add_test(tc, an_aborted_change_leaves_nothing);
 	tcase_add_test(tc, segments_follow_each_other);
 	tcase_add_test(tc, ids_grow_whatever_the_clock_says);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("sizes");
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, what_the_configuration_allows_fits, 0, 2);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
