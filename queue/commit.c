@@ -230,9 +230,15 @@ apply(struct store *s, struct segment *head, const struct record *rec,
 	/* Before, for a RESULT may be its message's last. */
 	if (rec->type == RECORD_RESULT)
 		summary_touch(s, head, id);
-	if (index_apply(s->index, rec, place) == -1)
+	errno = 0;
+	if (index_apply(s->index, rec, place) == -1) {
 		log_error("record-not-applied", log_num("type", rec->type),
-		    log_id("id", id));
+		    log_id("id", id), log_errno(errno));
+		/* It is on disk and will be told of; a segment whose messages
+		 * are not in the index is reclaimed.  A start reads it. */
+		if (errno == ENOMEM)
+			abort();
+	}
 	if (rec->type == RECORD_MESSAGE)
 		summary_touch(s, head, id);
 	else if (rec->type != RECORD_RESULT)

@@ -86,7 +86,7 @@ content_move(struct content_index *ix, uint64_t number, uint64_t size,
 	struct content *c = content_make(ix, number, size);
 
 	if (c == NULL)
-		return;
+		abort(); /* what is on disk must be known: a start reads it */
 	content_unlist(ix, c);
 	c->size = size;
 	c->file = file;

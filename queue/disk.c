@@ -60,8 +60,12 @@ write_all(int fd, const char *p, size_t n, off_t at)
 		done = pwrite(fd, p, n, at);
 		if (done == -1 && errno == EINTR)
 			continue;
-		if (done <= 0)
+		if (done == -1)
 			return -1;
+		if (done == 0) { /* with no errno: it must not look like 0 */
+			errno = EIO;
+			return -1;
+		}
 		p += done;
 		n -= (size_t)done;
 		at += done;

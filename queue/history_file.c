@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/bytes/log.h"
 #include "common/msg/history.h"
 #include "queue/history_file.h"
 
@@ -168,7 +169,7 @@ measure(int fd, uint64_t *end, struct history_mark *mark)
 
 /* Go on in the newest file, behind its last whole frame; and learn from the
  * newest that has any where the history ends. */
-static int
+static void
 find_end(struct history_file *f, const struct slice *v, ssize_t n, int64_t now,
     struct history_mark *mark)
 {
@@ -179,8 +180,16 @@ find_end(struct history_file *f, const struct slice *v, ssize_t n, int64_t now,
 	for (ssize_t i = n - 1; i >= 0 && mark->seq == 0; i--) {
 		history_name(name, v[i].begin);
 		fd = openat(f->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd == -1 || measure(fd, &end, mark) == -1)
-			return -1;
+		/* One that cannot be read costs stories, not the start; what
+		 * comes now goes to another. */
+		if (fd == -1 || measure(fd, &end, mark) == -1) {
+			log_warn("history-unreadable", log_str("file", name),
+			    log_errno(errno));
+			if (fd != -1)
+				close(fd);
+			f->fresh = true;
+			continue;
+		}
 		if (i < n - 1 || v[i].begin < now - now % HISTORY_SLICE) {
 			/* What was read may not be on disk yet. */
 			disk_sync(fd);
@@ -196,7 +205,6 @@ find_end(struct history_file *f, const struct slice *v, ssize_t n, int64_t now,
 		f->begin = v[i].begin;
 		f->end = end;
 	}
-	return 0;
 }
 
 int
@@ -205,12 +213,11 @@ history_file_open(struct history_file *f, struct history_mark *mark)
 	int64_t now = store_now_us() / 1000000;
 	struct slice *v = NULL;
 	ssize_t n = list(f->dir, &v);
-	int rc = -1;
 
-	if (n != -1)
-		rc = find_end(f, v, n, now, mark);
+	if (n == -1)
+		return -1;
+	find_end(f, v, n, now, mark);
 	free(v);
-	if (rc == 0)
-		prune(f, now);
-	return rc;
+	prune(f, now);
+	return 0;
 }

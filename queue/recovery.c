@@ -137,6 +137,13 @@ read_ends(struct segment *seg, uint64_t number, uint64_t file_size,
 	return has_header || has_trailer;
 }
 
+/* Ours to mend, and none of the file's fault. */
+static bool
+is_short_of(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM;
+}
+
 static void
 open_segment(struct recovery *r, uint64_t number)
 {
@@ -149,9 +156,12 @@ open_segment(struct recovery *r, uint64_t number)
 	int fd;
 
 	segment_name(name, number, SEGMENT_USED);
-	fd = openat(s->log_dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd == -1 || fstat(fd, &st) == -1)
+	fd = openat(
+	    s->log_dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd == -1 && is_short_of(errno))
 		fatal(name);
+	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
+		st.st_size = 0; /* nothing in it can be read */
 	memcpy(seal.key, s->key, sizeof seal.key);
 	if ((seg = segment_new(number, &seal, fd, 0)) == NULL)
 		fatal("segment");

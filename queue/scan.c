@@ -51,7 +51,10 @@ scan_batch(struct span s, const struct record_seal *seal,
 	struct record rec;
 	size_t at;
 
+	/* What has not even its length is not hashed: a stranger's content may
+	 * be full of such headers. */
 	if (record_peek(s, &rec) == -1 || rec.type != RECORD_BATCH ||
+	    rec.payload.n != RECORD_BATCH_PAYLOAD ||
 	    record_get(s, seal, &rec) == -1 ||
 	    record_batch_get(rec.payload, b) == -1 || b->bytes > s.n)
 		return -1;
@@ -82,12 +85,16 @@ apply(struct scan *sc, const struct record *rec, uint64_t at)
 
 	int rc;
 
+	errno = 0;
 	scan_saw_sequence(sc->store, rec->seq);
 	history_note(sc->store, rec);
 	if (rec->type == RECORD_SUMMARY)
 		rc = summary_apply(sc->store, sc->segment, rec->payload);
 	else
 		rc = index_apply(sc->store->index, rec, place);
+	/* Half a spool is none. */
+	if (rc == -1 && errno == ENOMEM)
+		fatal("reading the log");
 	if (rc == -1)
 		log_error("record-not-applied", log_num("type", rec->type),
 		    log_num("segment", (int64_t)sc->segment->number),
@@ -142,12 +149,16 @@ set_aside(struct scan *sc, uint64_t to)
 }
 
 /* The records of a damaged range.  What its sequence shows to be out of place
- * is not even hashed: a stranger's content may be full of such headers. */
+ * is not even hashed either: within a segment there are no gaps, so the
+ * range has as many as fit into it, after what came before. */
 static void
 salvage(struct scan *sc, uint64_t to, uint64_t seq_end)
 {
-	uint64_t at = sc->at;
+	uint64_t at = sc->at, most = (to - at) / RECORD_HEADER;
 	struct record rec;
+
+	if (sc->seq != 0 && seq_end > sc->seq + most)
+		seq_end = sc->seq + most;
 
 	while (at < to) {
 		struct span s = span_from(sc->bytes.p + at, (size_t)(to - at));

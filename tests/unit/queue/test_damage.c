@@ -201,6 +201,61 @@ START_TEST(a_content_that_looks_like_records_is_a_content)
 }
 END_TEST
 
+/* A stranger who knows the format makes a start read no more than the log. */
+START_TEST(what_looks_like_records_costs_no_time)
+{
+	const size_t size = 900 * 1024;
+	const enum record_type types[] = { RECORD_BATCH, RECORD_CONTENT };
+	char *fake = calloc(1, size), path[256], name[SEGMENT_NAME_MAX];
+	struct wire_put w;
+	uint64_t id;
+
+	spool_close(&sp);
+	sp.opt.segment_size = 16 * 1024 * 1024;
+	spool_begin(&sp);
+	/* Each of these headers says that all of the rest is its own. */
+	for (size_t at = 0; at + RECORD_HEADER <= size; at += RECORD_HEADER) {
+		w = wire_writer(fake + at, RECORD_HEADER);
+		wire_put_bytes(&w, "SREC", 4);
+		wire_put_u16(&w, (uint16_t)types[_i]);
+		wire_put_u16(&w, 0);
+		wire_put_u32(&w, (uint32_t)(size - at - RECORD_HEADER));
+		wire_put_u32(&w, 0);
+		wire_put_u64(&w, UINT64_MAX / 2);
+	}
+	sp.done = 0;
+	for (int i = 0; i < 8; i++) {
+		id = store_id(sp.store);
+		change_begin(sp.store);
+		change_content(sp.store, id, span_from(fake, size));
+		spool_add_message(&sp, id, 1, 0);
+		change_commit(sp.store, spool_on_done, &sp);
+		wait_all(sp.done + 1);
+	}
+	segment_name(name, sp.store->head->number, SEGMENT_USED);
+	path_of(path, sizeof path, "log", name);
+	if (_i == 1)
+		spool_close(&sp);
+	else
+		spool_drop(&sp);
+	/* All of it damaged but for its ends. */
+	{
+		int fd = open(path, O_RDWR);
+
+		ck_assert_int_ne(fd, -1);
+		for (off_t at = SEGMENT_HEADER + 64; at < 9 << 20;
+		     at += 900 * 1024)
+			ck_assert_int_eq(pwrite(fd, "????????", 8, at), 8);
+		ck_assert_int_eq(
+		    pwrite(fd, "????????", 8, (16 << 20) - 4096 - 8), 8);
+		close(fd);
+	}
+	spool_open_only(&sp);
+	spool_drop(&sp);
+	free(fake);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -219,6 +274,7 @@ main(void)
 	tcase_add_test(tc, an_unreadable_segment_is_put_away);
 	tcase_add_test(tc, old_records_of_a_recycled_segment_are_nothing);
 	tcase_add_test(tc, a_content_that_looks_like_records_is_a_content);
+	tcase_add_loop_test(tc, what_looks_like_records_costs_no_time, 0, 2);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

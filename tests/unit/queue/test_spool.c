@@ -49,6 +49,30 @@ START_TEST(spares_are_whole_or_removed)
 }
 END_TEST
 
+/* Whatever stands where a file should be, the queue opens. */
+START_TEST(what_is_no_file_is_put_away)
+{
+	char path[256];
+	uint64_t id = accept_one(100);
+
+	spool_close(&sp);
+	path_of(path, sizeof path, "log", "0000000000000ff0.seg");
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	path_of(path, sizeof path, "log", "0000000000000ff1.seg");
+	ck_assert_int_eq(symlink("/etc/passwd", path), 0);
+	/* The newest of the history: it costs stories. */
+	path_of(path, sizeof path, "history", "9000000000.log");
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	spool_begin(&sp);
+	ck_assert_ptr_nonnull(find(id));
+	ck_assert_uint_eq(files_in("damaged"), 2);
+	ck_assert_uint_eq(sp.store->count.damaged, 2);
+	sp.done = 0;
+	accept_one(100);
+	spool_close(&sp);
+}
+END_TEST
+
 static void
 put_file(const char *name, const char *text)
 {
@@ -162,6 +186,7 @@ main(void)
 	tcase_add_exit_test(tc, another_key_is_refused, 1);
 	tcase_add_test(tc, refusals_change_nothing);
 	tcase_add_test(tc, a_second_queue_waits_for_the_lock);
+	tcase_add_test(tc, what_is_no_file_is_put_away);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
