@@ -27,6 +27,14 @@ control_next(const struct recipient *r)
 	return is_active(r) ? 0 : schedule_when(r);
 }
 
+uint16_t
+control_code(const struct recipient *r)
+{
+	const struct reply *refusal = schedule_refusal(r);
+
+	return r->code == 0 && refusal != NULL ? refusal->code : r->code;
+}
+
 static void
 no_such_message(struct reply *reply)
 {
@@ -58,6 +66,8 @@ show_rcpt(struct queue *q, struct detail *s, const struct recipient *r)
 		.next = r->state == RCPT_WAITING ? control_next(r) : 0,
 		.host = SPAN("") };
 	buf_clear(&s->row);
+	if (r->code == 0 && schedule_refusal(r) != NULL)
+		to->reply = *schedule_refusal(r);
 	if (r->code == 0 ||
 	    store_last_reply(
 		q->store, m, (uint32_t)(r - m->rcpts), &s->row, &row) == -1)

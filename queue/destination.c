@@ -251,6 +251,19 @@ destination_wake(struct schedule *s, int64_t now)
 	}
 }
 
+void
+destination_mind_the_clock(struct schedule *s, int64_t longest)
+{
+	struct destination *d;
+
+	while ((d = RB_MAX(retry_tree, &s->retries)) != NULL &&
+	    d->retry_at > longest) {
+		RB_REMOVE(retry_tree, &s->retries, d);
+		d->retry_at = longest;
+		RB_INSERT(retry_tree, &s->retries, d);
+	}
+}
+
 size_t
 schedule_destinations(const struct schedule *s)
 {

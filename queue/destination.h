@@ -86,5 +86,7 @@ void destination_turn(struct schedule *, struct destination *);
 void destination_forgive(struct schedule *, struct destination *);
 /* Those whose back-off is over are open again. */
 void destination_wake(struct schedule *, int64_t now);
+/* No back-off ends later than this. */
+void destination_mind_the_clock(struct schedule *, int64_t longest);
 
 #endif

@@ -293,6 +293,6 @@ dispatch_begin(struct queue *q)
 	if (q->pump == NULL)
 		fatalx("dispatch", "no event");
 	/* Above all that a queue before this one can have given out. */
-	q->first_attempt = q->last_attempt =
+	q->last_attempt =
 	    id_next(index_highest(store_index(q->store)), queue_now_us());
 }

@@ -15,6 +15,10 @@
 
 enum agent_phase { GREETING = 1, SERVING = 2 };
 
+/* Attempts of a queue before this one may be ahead by as much as the clock was
+ * set back: ten years of them. */
+#define CLOCK_AHEAD (id_next(0, 10ULL * 365 * 86400 * 1000000))
+
 void
 agent_forget(struct queue *q, struct delivery *h)
 {
@@ -65,15 +69,19 @@ on_underway(void *arg, struct ipc_msg *m)
 	struct recipient *rcpts[DELIVER_RCPTS_MAX];
 	struct msg_underway u;
 
-	if (msg_underway_get(m, &u) == -1 ||
+	if (msg_underway_get(m, &u) == -1 || a->underway == AGENT_WINDOW ||
 	    schedule_delivery(q->schedule, u.handout.attempt) != NULL)
 		return -1;
+	a->underway++;
 	/* A queue before this one is spoken of at the first meeting only, and
 	 * a hand-out is younger than its message.  Anything else is not known
 	 * here, and neither are its results. */
-	if (a->seen || u.handout.attempt >= q->first_attempt ||
-	    u.handout.attempt <= u.handout.message)
+	if (a->seen || u.handout.attempt <= u.handout.message ||
+	    u.handout.attempt > q->last_attempt + CLOCK_AHEAD)
 		return 0;
+	/* The clock may have been set back since: no attempt is used twice. */
+	if (u.handout.attempt > q->last_attempt)
+		q->last_attempt = u.handout.attempt;
 	for (uint32_t i = 0; i < u.nrcpts; i++) {
 		rcpts[i] = adoptable(q, &u.handout, u.rcpts[i]);
 		for (uint32_t k = 0; k < i; k++)
@@ -308,6 +316,7 @@ agent_peer(struct queue *q, enum peer peer, uint32_t instance, int fd)
 	a->kind = kind;
 	a->peer = peer;
 	a->instance = instance;
+	a->underway = 0;
 	a->channel = channel_new(q->base, fd, peer, &ops, a);
 	if (a->channel == NULL) {
 		log_warn("peer_failed", log_str("peer", peer_name(peer)),

@@ -45,6 +45,7 @@ deletion_settled(void *arg)
 	if (d->queue != NULL) {
 		answer_page(d->queue, d->request, &d->page);
 		LIST_REMOVE(d, link);
+		d->queue->ndeletions--;
 	}
 	free(d);
 }
@@ -58,6 +59,7 @@ deletions_orphan(struct queue *q)
 		LIST_REMOVE(d, link);
 		d->queue = NULL;
 	}
+	q->ndeletions = 0;
 }
 
 /* --- a walk over the recipients ----------------------------------------------
@@ -82,7 +84,9 @@ read_esc(struct queue *q, const struct recipient *r, struct select_subject *s)
 	struct buf b;
 
 	buf_init(&b, MESSAGE_RECORD_MAX);
-	if (s->code != 0 &&
+	if (r->code == 0 && schedule_refusal(r) != NULL)
+		s->esc = schedule_refusal(r)->esc;
+	else if (s->code != 0 &&
 	    store_last_reply(q->store, m, (uint32_t)(r - m->rcpts), &b, &row) ==
 		0)
 		s->esc = row.reply.esc;
@@ -100,7 +104,7 @@ matches(const struct walk *w, const struct recipient *r, struct span address)
 		.domain = span_of(r->domain),
 		.age = age > 0 ? (uint64_t)age : 0,
 		.size = m->content->size,
-		.code = r->code,
+		.code = control_code(r),
 		.state = control_state(r) };
 
 	if (w->wants_esc)
@@ -124,7 +128,7 @@ add_row(const struct walk *w, const struct recipient *r, struct span address)
 		.state = control_state(r),
 		.attempts = r->attempts,
 		.next = control_next(r),
-		.code = r->code };
+		.code = control_code(r) };
 }
 
 static void
@@ -224,6 +228,7 @@ deletion_new(struct queue *q, uint32_t request)
 	d->request = request;
 	d->left = 1;
 	LIST_INSERT_HEAD(&q->deletions, d, link);
+	q->ndeletions++;
 	return d;
 }
 
@@ -240,7 +245,7 @@ on_act(void *arg, struct ipc_msg *m)
 		.page = &page,
 		.addresses = addresses };
 
-	if (msg_act_get(m, &act) == -1)
+	if (msg_act_get(m, &act) == -1 || q->ndeletions == CONTROL_WINDOW)
 		return -1;
 	w.wants_esc = select_wants_esc(&act.select);
 	w.only = select_id(&act.select);

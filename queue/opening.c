@@ -47,6 +47,7 @@ opening_orphan(struct opening *o)
 		return;
 	LIST_REMOVE(o, link);
 	o->smtpd->nopenings--;
+	o->smtpd->rcpts -= o->rcpts.n;
 	o->smtpd = NULL;
 }
 
@@ -250,6 +251,7 @@ opening_new(struct smtpd *s, uint32_t request, struct msg_submit *m, int fd)
 	o->smtpd = s;
 	LIST_INSERT_HEAD(&s->openings, o, link);
 	s->nopenings++;
+	s->rcpts += o->rcpts.n;
 	return o;
 }
 
@@ -259,10 +261,15 @@ opening_new(struct smtpd *s, uint32_t request, struct msg_submit *m, int fd)
 int
 opening_rcpts(struct opening *o, struct rcpt_list *rcpts)
 {
+	size_t before = o->rcpts.n;
+	int rc;
+
 	if (o->ended || rcpts->n > o->e.nrcpts - o->nrcpts)
 		return -1;
-	if (add_rcpts(o, rcpts) == -1)
-		opening_fail_name(o, R_LOCAL_ERROR, NULL);
+	rc = add_rcpts(o, rcpts);
+	o->smtpd->rcpts += o->rcpts.n - before;
+	if (rc == -1 || o->smtpd->rcpts > OPENINGS_RCPTS_MAX)
+		opening_fail_name(o, R_LOCAL_ERROR, "no memory");
 	return 0;
 }
 

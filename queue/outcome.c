@@ -357,7 +357,10 @@ outcome_retry(struct queue *q)
 	struct outcome_list again = TAILQ_HEAD_INITIALIZER(again);
 	struct outcome *o;
 
-	if (!store_writable(q->store) || queue_now() < q->record_again)
+	int64_t wait = q->record_again - queue_now();
+
+	/* A longer wait is a clock that was set back. */
+	if (!store_writable(q->store) || (wait > 0 && wait <= RECORD_AGAIN))
 		return;
 	TAILQ_CONCAT(&again, &q->unrecorded, link);
 	while ((o = TAILQ_FIRST(&again)) != NULL) {

@@ -16,6 +16,16 @@ queue_unschedule(struct queue *q, struct recipient *r)
 	schedule_remove(q->schedule, r);
 }
 
+/* Not later than now: an id is never below the one before it, so it is ahead of
+ * a clock that was set back. */
+static int64_t
+first_due(const struct message *m)
+{
+	int64_t accepted = queue_accepted(m), now = queue_now();
+
+	return accepted < now ? accepted : now;
+}
+
 /* A message whose content was lost stays for an administrator to see. */
 static void
 plan(struct queue *q, struct message *m)
@@ -25,7 +35,7 @@ plan(struct queue *q, struct message *m)
 		    (m->flags & MESSAGE_DAMAGED) == 0)
 			schedule_add(q->schedule, &m->rcpts[i],
 			    m->rcpts[i].next != 0 ? m->rcpts[i].next
-						  : queue_accepted(m));
+						  : first_due(m));
 }
 
 static void

@@ -32,6 +32,8 @@
 
 /* What one smtpd may have coming in through pipes. */
 #define OPENINGS_MAX 512
+/* … and their recipients in memory: a message for 100,000 is 26 MB. */
+#define OPENINGS_RCPTS_MAX (64 * 1024 * 1024)
 /* From a pipe at once. */
 #define PIPE_READ (64 * 1024)
 
@@ -50,6 +52,7 @@ struct agent {
 	struct channel *channel;	/* NULL: not there */
 	bool ready;			/* it said HELLO */
 	bool seen;			/* … once since this queue started */
+	uint32_t underway;		/* hand-outs that it spoke of before HELLO */
 };
 
 struct queue {
@@ -65,12 +68,12 @@ struct queue {
 	struct pending *asked;		/* recipients whose route is asked for */
 	struct channel *control;	/* NULL: not there */
 	struct deletion_list deletions;	/* that control waits for */
+	uint32_t ndeletions;
 	struct event *pump;		/* something may have become due */
 	struct event *limit;		/* of the stop */
 	struct outcome_list unrecorded;	/* results whose commit failed */
 	int64_t record_again;		/* not before */
 	uint32_t outcomes;		/* results on their way to the disk */
-	uint64_t first_attempt;		/* hand-outs below it are not ours */
 	uint64_t last_attempt;
 	size_t lent;			/* bytes of sealed memory */
 	struct buf prefix;		/* of the message … */
@@ -104,6 +107,7 @@ struct smtpd {
 	LIST_HEAD(, opening) openings;
 	LIST_HEAD(, submission) submissions;	/* on their way to the disk */
 	uint32_t nopenings;
+	size_t rcpts;			/* bytes of recipients in openings */
 };
 
 void smtpd_peer(struct queue *, uint32_t instance, int fd);
@@ -191,6 +195,8 @@ void control_peer(struct queue *, uint32_t instance, int fd);
 
 enum select_state control_state(const struct recipient *);
 int64_t control_next(const struct recipient *);	/* 0 while active */
+/* Its last reply's code; that of its destination while it waits there untried. */
+uint16_t control_code(const struct recipient *);
 ipc_handler control_show, control_cat;	/* of a queue */
 
 #endif

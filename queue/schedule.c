@@ -19,6 +19,8 @@ recipient_due_cmp(const struct recipient *a, const struct recipient *b)
 	return a < b ? -1 : a > b;
 }
 
+#define JITTER_MOST 400
+
 RB_GENERATE(due_tree, recipient, by_due, recipient_due_cmp)
 
 /* --- when --------------------------------------------------------------------
@@ -35,8 +37,15 @@ schedule_wait(uint32_t first, uint32_t max, uint32_t n, uint32_t jitter)
 	if (wait > max && max > 0)
 		wait = max;
 	/* 0.8 to 1.2 of it. */
-	wait += wait * ((int64_t)(jitter % 401) - 200) / 1000;
+	wait += wait * ((int64_t)(jitter % (JITTER_MOST + 1)) - 200) / 1000;
 	return wait > 0 ? wait : 1;
+}
+
+static int64_t
+schedule_longest(const struct schedule *s)
+{
+	return schedule_wait(
+	    s->limits.retry_max, s->limits.retry_max, 1, JITTER_MOST);
 }
 
 bool
@@ -94,13 +103,11 @@ schedule_free(struct schedule *s)
 
 	if (s == NULL)
 		return;
-	RB_FOREACH_SAFE(h, attempt_tree, &s->deliveries, after)
-	{
+	RB_FOREACH_SAFE (h, attempt_tree, &s->deliveries, after) {
 		RB_REMOVE(attempt_tree, &s->deliveries, h);
 		free(h);
 	}
-	RB_FOREACH_SAFE(d, key_tree, &s->keys, next)
-	{
+	RB_FOREACH_SAFE (d, key_tree, &s->keys, next) {
 		RB_REMOVE(key_tree, &s->keys, d);
 		free(d->refusal);
 		free(d->route);
@@ -212,11 +219,25 @@ rotate(struct schedule *s, struct destination *d, const struct message *m)
 	TAILQ_INSERT_TAIL(&s->reopened, d, in_reopened);
 }
 
+/* What waits for longer than anything does was planned by a clock that was
+ * ahead; it has been set back since. */
+static void
+mind_the_clock(struct schedule *s, int64_t now)
+{
+	int64_t longest = now + schedule_longest(s);
+	struct recipient *r;
+
+	while ((r = RB_MAX(due_tree, &s->due)) != NULL && r->due > longest)
+		schedule_add(s, r, longest);
+	destination_mind_the_clock(s, longest);
+}
+
 struct recipient *
 schedule_ask(struct schedule *s, int64_t now)
 {
 	struct recipient *r;
 
+	mind_the_clock(s, now);
 	destination_wake(s, now);
 	r = candidate(s, now);
 	if (r == NULL || !gather(s, r)) {

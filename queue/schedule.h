@@ -16,6 +16,9 @@
  * rests until its time, is routed anew then, and goes behind what was not yet
  * looked at, so that no message can stand in the way of the others.  Every
  * operation costs the same whatever is waiting.
+ *
+ * Times are a clock's that may be set: nothing waits longer from `now` than the
+ * longest wait there is, whatever it was told before.
  */
 #ifndef SCHEDULE_H
 #define SCHEDULE_H
@@ -74,8 +77,8 @@ int64_t schedule_next(struct schedule *);
 /* The next whose route is to be asked for, now ROUTING; NULL: none is due.  Ask
  * again until NULL or until no more may be asked. */
 struct recipient *schedule_ask(struct schedule *, int64_t now);
-/* The reply for which its destination was backed off while it was queued there,
- * of one that schedule_ask gave; or NULL. */
+/* The reply for which the destination is backed off, or was at last, at which it
+ * is queued or was until schedule_ask gave it; NULL: none. */
 const struct reply *schedule_refusal(const struct recipient *);
 /* The answer: 0, or -1 with errno ENOMEM (it is then still ROUTING). */
 int schedule_routed(struct schedule *, struct recipient *, const struct route *);

@@ -345,6 +345,12 @@ START_TEST(what_waits_behind_a_dead_host_expires)
 	delivered_to(q->remote, ids[0], to[0]);
 	result(q->remote, 451, SCOPE_HOST);
 	silence(q->remote);
+	/* What was not tried itself shows why it waits. */
+	act(VERB_LIST, false, NULL);
+	ck_assert_uint_eq(q->page.nrows, 3);
+	for (int i = 0; i < 3; i++)
+		ck_assert_uint_eq(q->page.rows[i].code, 451);
+	ck_assert_uint_eq(q->page.rows[1].attempts, 0);
 	/* The first is due again, and waits as well. */
 	to_host(to[0], "b.example");
 	silence(q->remote);

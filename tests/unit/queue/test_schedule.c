@@ -141,6 +141,27 @@ START_TEST(more_recipients_than_are_routed_together)
 }
 END_TEST
 
+/* A clock that was years ahead, and is right again. */
+START_TEST(nothing_waits_for_a_clock_that_was_set_back)
+{
+	const int64_t ahead = NOW + 400000000;
+	struct bench b = bench_new();
+	struct message *m = add(&b, 1, ahead);
+	struct delivery *h;
+
+	add(&b, 1, ahead);
+	ck_assert_uint_eq(route_all(&b, ahead, "a.example"), 2);
+	ck_assert_ptr_nonnull(h = handout(&b, ROUTE_REMOTE));
+	schedule_refused(b.s, h, 20, ahead, 400, &no_host);
+	finish(&b, h);
+	schedule_add(b.s, &m->rcpts[0], ahead + 14400);
+	ck_assert_ptr_null(schedule_ask(b.s, NOW));
+	ck_assert_int_le(schedule_next(b.s), NOW + 14400 * 6 / 5);
+	ck_assert_uint_eq(route_all(&b, NOW + 14400 * 6 / 5, "a.example"), 2);
+	bench_free(&b);
+}
+END_TEST
+
 /* --- leaving -----------------------------------------------------------------
  */
 
@@ -239,6 +260,7 @@ main(void)
 	tcase_add_test(tc, more_recipients_than_are_routed_together);
 	tcase_add_test(tc, a_recipient_may_go_in_any_phase);
 	tcase_add_test(tc, at_random);
+	tcase_add_test(tc, nothing_waits_for_a_clock_that_was_set_back);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
