@@ -121,6 +121,11 @@ demo:
 	@$(MAKE) -s all
 	@tests/demo
 
+# Beside Postfix, each on a disk of its own; BENCH="-r 5 'accept*'" for less or more.
+bench: all
+	@tests/deps python3 debootstrap e2fsprogs util-linux systemd
+	@tests/bench/run $(BENCH)
+
 # A folder uses common/ and itself: what crosses is a message.  common's own
 # steps use only those above them: bytes, mail, run, msg.
 includes:
@@ -147,6 +152,6 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all tests check check-asan deps demo includes fuzz format clean
+.PHONY: all tests check check-asan deps demo bench includes fuzz format clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
