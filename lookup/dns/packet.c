@@ -7,6 +7,7 @@
 #define RCODE_OK     0
 #define RCODE_NXNAME 3
 #define LABEL_MAX    63
+#define NAME_OCTETS  255 /* RFC 1035 section 2.3.4 */
 #define POINTER	     0xc0
 /* In one name; more is a loop. */
 #define POINTERS_MAX 64
@@ -74,12 +75,14 @@ static bool
 get_name(struct cursor *c, char name[CONF_HOST_MAX + 1])
 {
 	struct cursor here = *c;
-	size_t len = 0;
+	size_t len = 0, octets = 0;
 	unsigned pointers = 0, n;
 	bool ok = true;
 
 	while ((n = get8(&here)) != 0 && !here.bad) {
 		if (n <= LABEL_MAX) {
+			octets += n + 1;
+			here.bad |= octets > NAME_OCTETS;
 			ok = add_label(&here, n, name, &len) && ok;
 			continue;
 		}

@@ -24,9 +24,24 @@ add_host(struct search *s, const char *name, uint16_t preference)
 	return h;
 }
 
+/* No multicast; and not what the kernel takes for this host, RFC 1122 section
+ * 3.2.1.3, RFC 4291 section 2.5.2: a domain could have its mail come back. */
+static bool
+is_of_a_host(const struct ip *ip)
+{
+	static const struct ip unspecified;
+
+	if (ip_is_v4(ip))
+		return ip->b[12] != 0 && ip->b[12] < 224;
+	return ip->b[0] != 0xff &&
+	    memcmp(ip, &unspecified, sizeof unspecified) != 0;
+}
+
 static void
 add_ip(struct search_host *h, const struct ip *ip)
 {
+	if (!is_of_a_host(ip))
+		return;
 	if (ip_is_v4(ip) && h->nv4 < SEARCH_ADDRESSES_MAX)
 		h->v4[h->nv4++] = *ip;
 	else if (!ip_is_v4(ip) && h->nv6 < SEARCH_ADDRESSES_MAX)
@@ -209,10 +224,12 @@ search_done(const struct search *s)
  */
 
 static bool
-ip_among(const struct ip *ip, const struct ip *ips, size_t n)
+is_our_ip(const struct search_self *self, const struct ip *ip)
 {
-	for (size_t i = 0; i < n; i++)
-		if (memcmp(ip, &ips[i], sizeof *ip) == 0)
+	if (self->loopback && ip_is_v4(ip) && ip->b[12] == 127)
+		return true;
+	for (size_t i = 0; i < self->nips; i++)
+		if (memcmp(ip, &self->ips[i], sizeof *ip) == 0)
 			return true;
 	return false;
 }
@@ -223,10 +240,10 @@ is_self(const struct search_host *h, const struct search_self *self)
 	if (strcasecmp(h->name, self->hostname) == 0)
 		return true;
 	for (uint32_t i = 0; i < h->nv4; i++)
-		if (ip_among(&h->v4[i], self->ips, self->nips))
+		if (is_our_ip(self, &h->v4[i]))
 			return true;
 	for (uint32_t i = 0; i < h->nv6; i++)
-		if (ip_among(&h->v6[i], self->ips, self->nips))
+		if (is_our_ip(self, &h->v6[i]))
 			return true;
 	return false;
 }

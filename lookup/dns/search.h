@@ -22,6 +22,7 @@ struct search_self {
 	const char *hostname;
 	const struct ip *ips; /* where we listen for mail */
 	size_t nips;
+	bool loopback; /* … and at all of 127.0.0.0/8 */
 };
 
 struct search_host {

@@ -21,17 +21,28 @@ add(struct search_self *self, const struct ip *ip)
 	self->ips = ips;
 }
 
+static bool
+is_any4(const struct ip *listen)
+{
+	struct ip any4;
+
+	return ip_parse(&any4, SPAN("0.0.0.0")) &&
+	    memcmp(listen, &any4, sizeof any4) == 0;
+}
+
+static bool
+is_any6(const struct ip *listen)
+{
+	static const struct ip any6;
+
+	return memcmp(listen, &any6, sizeof any6) == 0;
+}
+
 /* "::" takes IPv4 connections too, where the system is set so. */
 static bool
 wildcard(const struct ip *listen, const struct ip *ip)
 {
-	static const struct ip any6;
-	struct ip any4;
-
-	if (memcmp(listen, &any6, sizeof any6) == 0)
-		return true;
-	return ip_parse(&any4, SPAN("0.0.0.0")) &&
-	    memcmp(listen, &any4, sizeof any4) == 0 && ip_is_v4(ip);
+	return is_any6(listen) || (is_any4(listen) && ip_is_v4(ip));
 }
 
 static void
@@ -58,5 +69,8 @@ self_find(struct search_self *self, const struct conf *conf)
 			continue;
 		add(self, &conf->listens[i].ip);
 		add_interfaces(self, &conf->listens[i].ip);
+		if (is_any4(&conf->listens[i].ip) ||
+		    is_any6(&conf->listens[i].ip))
+			self->loopback = true;
 	}
 }

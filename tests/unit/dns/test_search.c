@@ -265,7 +265,7 @@ START_TEST(mail_does_not_come_back_to_us)
 {
 	for (size_t i = 0; i < sizeof selves / sizeof selves[0]; i++) {
 		struct ip own = ip(selves[i].ip);
-		struct search_self self = { selves[i].hostname, &own, 1 };
+		struct search_self self = { selves[i].hostname, &own, 1, false };
 		struct search_lookup l;
 
 		begin(DNS_MX, "dom.example");
@@ -290,6 +290,44 @@ START_TEST(mail_does_not_come_back_to_us)
 		    answer.n == selves[i].n, "row %zu: %u", i, answer.n);
 		ck_assert_uint_eq(answer.reply.code, selves[i].code);
 	}
+}
+END_TEST
+
+/* Everything in 127.0.0.0/8 comes to us where we listen at all addresses. */
+START_TEST(a_loopback_address_is_ours)
+{
+	struct search_self self = { .hostname = "me.example" };
+
+	for (int i = 0; i < 2; i++) {
+		self.loopback = i == 1;
+		begin(DNS_MX, "d.example");
+		mx(5, "a.example");
+		give(expect("d.example", PACKET_MX), PACKET_FOUND);
+		address("127.3.2.1");
+		give(expect("a.example", PACKET_A), PACKET_FOUND);
+		give(expect("a.example", PACKET_AAAA), PACKET_NODATA);
+		finish(&self);
+		ck_assert_uint_eq(answer.n, 1 - i);
+		ck_assert_uint_eq(answer.reply.code, i == 0 ? 250 : 554);
+	}
+}
+END_TEST
+
+/* The kernel takes 0.0.0.0 and :: for this host. */
+START_TEST(what_is_no_address_of_a_host)
+{
+	begin(DNS_MX, "d.example");
+	give(expect("d.example", PACKET_MX), PACKET_NODATA);
+	address("0.0.0.0");
+	address("224.0.0.1");
+	address("255.255.255.255");
+	give(expect("d.example", PACKET_A), PACKET_FOUND);
+	address("::");
+	address("ff02::1");
+	give(expect("d.example", PACKET_AAAA), PACKET_FOUND);
+	finish(NULL);
+	ck_assert_uint_eq(answer.n, 0);
+	ck_assert_uint_eq(answer.reply.code, 550);
 }
 END_TEST
 
@@ -325,7 +363,7 @@ END_TEST
 START_TEST(a_named_host_is_asked_for_no_mx)
 {
 	struct ip own = ip("192.0.2.1");
-	struct search_self self = { "h.example", &own, 1 };
+	struct search_self self = { "h.example", &own, 1, false };
 
 	begin(DNS_HOST, "h.example");
 	address("192.0.2.1");
@@ -353,6 +391,8 @@ main(void)
 	tcase_add_test(t, of_too_many_hosts_the_best_are_kept);
 	tcase_add_test(t, more_addresses_than_fit_are_left_out);
 	tcase_add_test(t, mail_does_not_come_back_to_us);
+	tcase_add_test(t, a_loopback_address_is_ours);
+	tcase_add_test(t, what_is_no_address_of_a_host);
 	tcase_add_test(t, names_that_need_no_lookup);
 	tcase_add_test(t, a_named_host_is_asked_for_no_mx);
 	suite_add_tcase(suite, t);
