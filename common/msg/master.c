@@ -32,6 +32,38 @@ msg_listener_get(struct ipc_msg *m, struct msg_listener *l)
 }
 
 void
+msg_conf_put(struct wire_put *w, const struct msg_conf *c)
+{
+	wire_put_u32(w, c->instance);
+}
+
+int
+msg_conf_get(struct ipc_msg *m, struct msg_conf *c)
+{
+	c->instance = wire_get_u32(&m->body);
+	return wire_done(&m->body) ? 0 : -1;
+}
+
+void
+msg_session_put(struct wire_put *w, const struct msg_session *s)
+{
+	wire_put_u32(w, s->listener);
+	ip_put(w, &s->ip);
+}
+
+/* Its descriptor is there where it is not standard input that is meant. */
+int
+msg_session_get(struct ipc_msg *m, struct msg_session *s)
+{
+	s->listener = wire_get_u32(&m->body);
+	ip_get(&m->body, &s->ip);
+	return wire_done(&m->body) &&
+		(s->listener == SESSION_STDIN) == (m->fd == -1)
+	    ? 0
+	    : -1;
+}
+
+void
 msg_complain_put(struct wire_put *w, const struct msg_complain *c)
 {
 	wire_put_u8(w, (uint8_t)c->kind);

@@ -1,8 +1,10 @@
 /*
  * msg/master.h - all that may pass between master and a process.
  *
- *   master -> process   PEER, LISTENER, STOP, PING, STATUS_ASK
- *   process -> master   READY, PONG, COMPLAIN, STATUS_ROW
+ *   master -> process   PEER, LISTENER, STOP, PING
+ *   process -> master   READY, PONG, COMPLAIN
+ *   master -> one that it did not start   CONF, LOG (before all else)
+ *   master -> smtpd     SESSION (the one that this process is for)
  *   control -> master   STATUS, STOP_SERVICE     (each answered by request id)
  *   master -> control   PROCESS (one for each), DONE
  *   master -> logger    LOGPIPE (one for each process)
@@ -10,6 +12,7 @@
 #ifndef MSG_MASTER_H
 #define MSG_MASTER_H
 
+#include "common/mail/netblock.h"
 #include "common/mail/reply.h"
 #include "common/run/conf.h"
 #include "common/run/ipc.h"
@@ -18,7 +21,7 @@ enum {
 	MASTER_PEER = 0x0100, MASTER_LISTENER, MASTER_STOP, MASTER_PING,
 	MASTER_READY, MASTER_PONG, MASTER_COMPLAIN,
 	MASTER_STATUS, MASTER_STOP_SERVICE, MASTER_PROCESS, MASTER_DONE,
-	MASTER_LOGPIPE
+	MASTER_LOGPIPE, MASTER_CONF, MASTER_LOG, MASTER_SESSION
 };
 
 #define STATUS_COUNTERS_MAX 24
@@ -33,6 +36,15 @@ struct msg_listener {		/* MASTER_LISTENER, with the socket */
 	uint32_t index;		/* into conf->listens, or LISTENER_SUBMIT; 0 for control */
 };
 #define LISTENER_SUBMIT CONF_LISTENS_MAX /* runtime/submit.sock */
+struct msg_conf {		/* MASTER_CONF, with the encoded configuration */
+	uint32_t instance;	/* of who gets it */
+};
+#define SESSION_STDIN UINT32_MAX
+struct msg_session {		/* MASTER_SESSION */
+	uint32_t listener;	/* index, with the client's socket; or SESSION_STDIN:
+				 * it has the client already */
+	struct ip ip;		/* of the client; where SESSION_STDIN, of no meaning */
+};
 struct msg_complain {		/* MASTER_COMPLAIN */
 	enum peer kind;
 	uint32_t instance;
@@ -58,6 +70,10 @@ void msg_peer_put(struct wire_put *, const struct msg_peer *);
 int msg_peer_get(struct ipc_msg *, struct msg_peer *);
 void msg_listener_put(struct wire_put *, const struct msg_listener *);
 int msg_listener_get(struct ipc_msg *, struct msg_listener *);
+void msg_conf_put(struct wire_put *, const struct msg_conf *);
+int msg_conf_get(struct ipc_msg *, struct msg_conf *);
+void msg_session_put(struct wire_put *, const struct msg_session *);
+int msg_session_get(struct ipc_msg *, struct msg_session *);
 void msg_complain_put(struct wire_put *, const struct msg_complain *);
 int msg_complain_get(struct ipc_msg *, struct msg_complain *);
 void msg_counters_put(struct wire_put *, const struct msg_counters *);
@@ -65,6 +81,7 @@ int msg_counters_get(struct ipc_msg *, struct msg_counters *);
 void msg_process_put(struct wire_put *, const struct msg_process *);
 int msg_process_get(struct ipc_msg *, struct msg_process *);
 /* MASTER_DONE: a reply; see msg_reply_put in msg/reply.h.  STOP, PING, READY,
- * STATUS and STOP_SERVICE have no body (msg_empty_get). */
+ * STATUS, STOP_SERVICE and LOG (with its end to write) have no body
+ * (msg_empty_get). */
 
 #endif

@@ -41,17 +41,22 @@ peer_name(enum peer peer)
 }
 
 int
-channel_pair(int fds[2])
+channel_room(int fd)
 {
 	/* A whole packet must fit in, with the kernel's own overhead. */
 	static const int size = 2 * IPC_PACKET_MAX;
 
+	return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+int
+channel_pair(int fds[2])
+{
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		0, fds) == -1)
 		return -1;
 	for (int i = 0; i < 2; i++) {
-		if (setsockopt(
-			fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0)
+		if (channel_room(fds[i]) == 0)
 			continue;
 		close(fds[0]);
 		close(fds[1]);

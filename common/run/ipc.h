@@ -94,5 +94,8 @@ size_t channel_backlog(const struct channel *);
 
 /* A pair of sockets as above, close-on-exec.  0 or -1 with errno. */
 int channel_pair(int fds[2]);
+/* The same for a socket of that kind that came by connect() or accept().  0 or
+ * -1 with errno. */
+int channel_room(int fd);
 
 #endif

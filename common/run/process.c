@@ -8,20 +8,27 @@
 #include <sys/stat.h>
 
 #include <bsd/unistd.h>
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/bytes/log.h"
 #include "common/msg/master.h"
 #include "common/msg/reply.h"
+#include "common/run/outside.h"
 #include "common/run/process.h"
 
 #define RULES_MAX 16
+/* Phases of the channel to master: CONF and LOG, for one from outside; and all
+ * that comes when those are there. */
+#define PHASE_OUTSIDE 1
+#define PHASE_GOING   2
 
 /* What stands around a struct process, whose address is that of its first
  * member: what the rules below are called with. */
@@ -31,7 +38,9 @@ struct skeleton {
 	struct ipc_rule rules[RULES_MAX];
 	struct event *term;
 	struct event *limit; /* of the stop */
-	int status;	     /* for exit */
+	int conf_fd;
+	bool has_log;
+	int status; /* for exit */
 };
 
 const char *
@@ -87,6 +96,9 @@ stop(struct skeleton *k)
 	if (p->stopping)
 		return;
 	p->stopping = true;
+	/* It was not over when the service ended it. */
+	if (p->outside)
+		k->status = EX_TEMPFAIL;
 	evtimer_add(k->limit, &limit);
 	if (p->ops->stop != NULL)
 		p->ops->stop(p);
@@ -170,11 +182,40 @@ on_ping(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+static int
+on_conf(void *arg, struct ipc_msg *m)
+{
+	struct skeleton *k = arg;
+	struct msg_conf conf;
+
+	if (msg_conf_get(m, &conf) == -1 || k->conf_fd != -1)
+		return -1;
+	k->process.instance = conf.instance;
+	k->conf_fd = m->fd;
+	m->fd = -1;
+	return 0;
+}
+
+static int
+on_log(void *arg, struct ipc_msg *m)
+{
+	struct skeleton *k = arg;
+
+	if (msg_empty_get(m) == -1 || k->conf_fd == -1 ||
+	    dup2(m->fd, STDERR_FILENO) == -1)
+		return -1;
+	k->has_log = true;
+	event_base_loopbreak(k->process.base);
+	return 0;
+}
+
 static const struct ipc_rule from_master[] = {
-	{ MASTER_PEER, IPC_ANY_PHASE, IPC_FD_ALWAYS, on_peer },
-	{ MASTER_LISTENER, IPC_ANY_PHASE, IPC_FD_ALWAYS, on_listener },
-	{ MASTER_STOP, IPC_ANY_PHASE, IPC_FD_NEVER, on_stop },
-	{ MASTER_PING, IPC_ANY_PHASE, IPC_FD_NEVER, on_ping },
+	{ MASTER_CONF, PHASE_OUTSIDE, IPC_FD_ALWAYS, on_conf },
+	{ MASTER_LOG, PHASE_OUTSIDE, IPC_FD_ALWAYS, on_log },
+	{ MASTER_PEER, PHASE_GOING, IPC_FD_ALWAYS, on_peer },
+	{ MASTER_LISTENER, PHASE_GOING, IPC_FD_ALWAYS, on_listener },
+	{ MASTER_STOP, PHASE_GOING, IPC_FD_NEVER, on_stop },
+	{ MASTER_PING, PHASE_GOING, IPC_FD_NEVER, on_ping },
 };
 #define NFROM_MASTER (sizeof from_master / sizeof from_master[0])
 
@@ -186,7 +227,10 @@ on_master_closed(void *arg, bool bad)
 
 	(void)bad;
 	p->master = NULL;
-	stop(arg);
+	if (p->conf != NULL)
+		stop(arg);
+	else
+		event_base_loopbreak(p->base);
 }
 
 void
@@ -204,11 +248,12 @@ process_complain(struct process *p, enum peer kind, uint32_t instance)
 
 /* Master stops its processes itself: a ^C at its terminal is not for them. */
 static void
-ignore_signals(void)
+ignore_signals(const struct process *p)
 {
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
-	    signal(SIGINT, SIG_IGN) == SIG_ERR ||
-	    signal(SIGHUP, SIG_IGN) == SIG_ERR)
+	    (!p->outside &&
+		(signal(SIGINT, SIG_IGN) == SIG_ERR ||
+		    signal(SIGHUP, SIG_IGN) == SIG_ERR)))
 		fatal("signals");
 }
 
@@ -248,39 +293,71 @@ make_events(struct skeleton *k)
 {
 	struct process *p = &k->process;
 
-	p->base = event_base_new();
+	p->base = p->outside ? outside_loop() : event_base_new();
 	if (p->base == NULL)
 		fatalx("process", "no event loop");
 	k->term = evsignal_new(p->base, SIGTERM, on_term, k);
 	k->limit = evtimer_new(p->base, on_limit, k);
-	if (k->term == NULL || k->limit == NULL ||
-	    event_add(k->term, NULL) == -1)
+	if (k->term == NULL || k->limit == NULL)
 		fatalx("process", "no events");
 	connect_master(k);
 }
 
 static void
-set_up(struct skeleton *k, const struct process_ops *ops, int argc, char **argv)
+on_late(evutil_socket_t fd, short what, void *arg)
+{
+	const struct skeleton *k = arg;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(k->process.base);
+}
+
+/* Until CONF and LOG are there, or will not come. */
+static int
+wait_for_master(struct skeleton *k)
+{
+	static const struct timeval patience = { .tv_sec = OUTSIDE_SECONDS };
+	struct process *p = &k->process;
+	struct event *late = evtimer_new(p->base, on_late, k);
+
+	if (late == NULL || evtimer_add(late, &patience) == -1 ||
+	    event_base_dispatch(p->base) == -1)
+		fatalx("process", "the event loop failed");
+	event_free(late);
+	if (k->has_log)
+		return 0;
+	errno = p->master == NULL ? ECONNRESET : ETIMEDOUT;
+	return -1;
+}
+
+static int
+set_up(struct skeleton *k, const struct process_ops *ops)
 {
 	struct process *p = &k->process;
 
 	p->ops = ops;
 	p->kind = ops->kind;
-	p->instance = instance_of(argc, argv);
 	p->root = geteuid() == 0;
-	ignore_signals();
-	closefrom(PROCESS_FD_CONF + 1);
+	ignore_signals(p);
+	closefrom(p->outside ? PROCESS_FD_CONF : PROCESS_FD_CONF + 1);
 	umask(077);
 	/* One heap for all threads: libc would look into /proc and /sys for
 	 * how many there should be, when those can no longer be opened. */
 	mallopt(M_ARENA_MAX, 1);
 	tzset(); /* reads a file, too */
-	p->conf = conf_read(PROCESS_FD_CONF);
+	make_events(k);
+	if (p->outside && wait_for_master(k) == -1)
+		return -1;
+	channel_phase(p->master, PHASE_GOING);
+	if (event_add(k->term, NULL) == -1)
+		fatalx("process", "no events");
+	p->conf = conf_read(k->conf_fd);
 	if (p->conf == NULL)
 		fatal("configuration");
-	close(PROCESS_FD_CONF);
-	make_events(k);
+	close(k->conf_fd);
 	ops->prepare(p);
+	return 0;
 }
 
 static void
@@ -306,24 +383,51 @@ tear_down(struct skeleton *k)
 	event_free(k->term);
 	event_free(k->limit);
 	event_base_free(p->base);
-	conf_free(p->conf);
+	if (p->conf != NULL)
+		conf_free(p->conf);
 	free(p->conf);
+}
+
+static int
+run(struct skeleton *k)
+{
+	struct process *p = &k->process;
+
+	confine(p);
+	/* Below this line a bug is a stranger's bug. */
+	p->ops->begin(p);
+	(void)channel_begin(p->master, MASTER_READY, 0);
+	(void)channel_send(p->master, -1);
+	if (event_base_dispatch(p->base) == -1)
+		fatalx("process", "the event loop failed");
+	tear_down(k);
+	return k->status;
 }
 
 int
 process_main(const struct process_ops *ops, void *state, int argc, char **argv)
 {
-	struct skeleton k = { .process = { .state = state } };
-	struct process *p = &k.process;
+	struct skeleton k = { .process = { .state = state },
+		.conf_fd = PROCESS_FD_CONF };
 
-	set_up(&k, ops, argc, argv);
-	confine(p);
-	/* Below this line a bug is a stranger's bug. */
-	ops->begin(p);
-	(void)channel_begin(p->master, MASTER_READY, 0);
-	(void)channel_send(p->master, -1);
-	if (event_base_dispatch(p->base) == -1)
-		fatalx("process", "the event loop failed");
+	k.process.instance = instance_of(argc, argv);
+	(void)set_up(&k, ops); /* what it needs is there */
+	return run(&k);
+}
+
+int
+process_outside(const struct process_ops *ops, void *state, const char *path)
+{
+	struct skeleton k = { .process = { .state = state, .outside = true },
+		.conf_fd = -1 };
+	int saved;
+
+	if (outside_connect(path) == -1)
+		return -1;
+	if (set_up(&k, ops) == 0)
+		return run(&k);
+	saved = errno;
 	tear_down(&k);
-	return k.status;
+	errno = saved;
+	return -1;
 }

@@ -9,6 +9,10 @@
  *
  * and, over fd 3, its peers and listening sockets.  SIGTERM, EOF from master
  * and MASTER_STOP all mean stop().
+ *
+ * One that inetd, a socket unit or a person started has the client on fd 0 and
+ * 1 instead.  It connects to master, and gets over that connection what the
+ * others find in their places; all else is the same.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -18,10 +22,12 @@
 #include "common/run/confine.h"
 #include "common/run/ipc.h"
 
+#define PROCESS_SOCKET	  "smtpd.sock"	/* in runtime: for those from outside */
 #define PROCESS_FD_MASTER 3
 #define PROCESS_FD_CONF	  4
 #define STOP_SECONDS	  10	/* from SIGTERM to the end of all; DESIGN */
 #define STOP_FINISH	  7	/* what deliveries and sessions may use of it */
+#define OUTSIDE_SECONDS	  30	/* that one from outside waits for master */
 
 /* The users by name; etc/sysusers.d/sallyport.conf makes them. */
 #define USER_PREFIX  "sallyport-"
@@ -31,6 +37,7 @@ struct process {
 	enum peer kind;
 	uint32_t instance;
 	bool root;		/* started as root */
+	bool outside;		/* not started by master */
 	bool stopping;
 	struct event_base *base;
 	struct conf *conf;
@@ -58,12 +65,18 @@ struct process_ops {
 	void (*stop)(struct process *);
 	/* Counters for `sallyport status`: name and value pairs. */
 	void (*status)(struct process *, void (*add)(void *, const char *, uint64_t), void *arg);
-	/* Further messages from master (control only); NULL: none. */
+	/* Further messages from master (control, smtpd); NULL: none. */
 	const struct ipc_rule *rules;
 	size_t nrules;
 };
 
 int process_main(const struct process_ops *, void *state, int argc, char **argv);
+/*
+ * For a process from outside: the same, with master at `path`.  -1 with errno:
+ * it is not there, or does not want us; nothing was set up.  When master ends
+ * it, or goes away, before it is done, the exit status is EX_TEMPFAIL.
+ */
+int process_outside(const struct process_ops *, void *state, const char *path);
 /* Leave the loop, exit 0. */
 void process_exit(struct process *);
 /* A peer broke the rules (its channel is closed): master will restart it. */
