@@ -116,10 +116,12 @@ client_drop(struct clients *c, struct client *client)
 static bool
 is_trusted(const struct conf *conf, const struct msg_connect *m)
 {
-	for (size_t i = 0; !m->local && i < conf->nrelay_from; i++)
+	if (m->from != CLIENT_ADDRESS)
+		return m->from == CLIENT_LOCAL;
+	for (size_t i = 0; i < conf->nrelay_from; i++)
 		if (netblock_has(&conf->relay_from[i], &m->ip))
 			return true;
-	return m->local;
+	return false;
 }
 
 /* --- sessions ------------------------------------------------------------ */
@@ -175,7 +177,8 @@ admit(struct clients *c, struct known *k, const struct msg_connect *m)
 
 	if (c->n >= c->conf->max_sessions)
 		return R_TOO_MANY_SESSIONS;
-	if (!m->local && (k->client = client_take(c, &m->ip)) == NULL)
+	if (m->from == CLIENT_ADDRESS &&
+	    (k->client = client_take(c, &m->ip)) == NULL)
 		return R_UNAVAILABLE;
 	if (k->client != NULL && limit != 0 && k->client->n > limit) {
 		client_drop(c, k->client);

@@ -103,8 +103,10 @@ make_prefix(struct queue *q, const struct submit *s, struct buf *b)
 	int64_t now = queue_now();
 	bool local = s->envelope.with == WITH_LOCAL;
 	struct rcpt_list rcpts = s->rcpts;
-	struct span one = SPAN("");
+	struct span one = SPAN(""), client = s->envelope.client;
 
+	if (client.n == 0 && s->envelope.with != WITH_LOCAL)
+		client = RECEIVED_UNKNOWN;
 	if (s->envelope.nrcpts == 1)
 		(void)rcpts_next(&rcpts, &one);
 	if (received_add(b,

@@ -51,9 +51,9 @@ send_client(struct connection *c)
 	uint32_t id;
 	struct msg_connect msg = {
 		.session = c->slot,
-		.listener = c->listener,
-		.local = c->local,
-		.ip = c->ip,
+		.listener = c->client.listener,
+		.from = c->client.from,
+		.ip = c->client.ip,
 	};
 
 	/* It was told before and did not answer in time. */

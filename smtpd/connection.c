@@ -4,6 +4,8 @@
  * Replies of one turn leave in one write.  What the socket does not take waits
  * here, and until the client has read it nothing more is read from it.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/bytes/log.h"
+#include "common/msg/master.h"
 #include "smtpd/smtpd.h"
 
 static void on_writable(evutil_socket_t, short, void *);
@@ -20,22 +23,56 @@ static void on_writable(evutil_socket_t, short, void *);
 struct span
 connection_client(const struct connection *c)
 {
-	return span_of(c->client);
+	return span_of(c->client_text);
 }
 
 const struct conf_listen *
 connection_listen(const struct connection *c)
 {
-	return c->listener < c->m->conf->nlistens
-	    ? &c->m->conf->listens[c->listener]
-	    : NULL;
+	uint32_t index = c->client.listener;
+
+	return index < c->m->conf->nlistens ? &c->m->conf->listens[index]
+					    : NULL;
+}
+
+static const char *
+listener_name(const struct connection *c)
+{
+	const struct conf_listen *l = connection_listen(c);
+
+	if (l != NULL)
+		return l->title;
+	return c->client.listener == LISTENER_SUBMIT ? "submit.sock"
+						     : "standard input";
+}
+
+static void
+close_client(const struct arrival *a)
+{
+	close(a->in);
+	if (a->out != a->in)
+		close(a->out);
+}
+
+/*
+ * Replies are written in one piece a turn; but the second turn of a pipelined
+ * transaction would wait for the client's delayed acknowledgement of the first.
+ * Not on the listening socket, for those who came before we had it.
+ */
+static void
+no_delay(const struct arrival *a)
+{
+	static const int one = 1;
+
+	if (a->from == CLIENT_ADDRESS)
+		setsockopt(a->in, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
 /* ---- birth and death --------------------------------------------------- */
 
 /* All that can be said without a session. */
 static void
-turn_away(struct smtpd *m, int fd)
+turn_away(struct smtpd *m, const struct arrival *a)
 {
 	char line[REPLY_LINE_MAX + 1];
 	struct reply r;
@@ -44,77 +81,63 @@ turn_away(struct smtpd *m, int fd)
 	reply_make(&r, R_TOO_MANY_SESSIONS, m->conf->hostname);
 	n = reply_format(line, &r, true, false);
 	/* Nothing was written to it before: it takes a line, or it is gone. */
-	if (write(fd, line, n) == -1)
+	if (write(a->out, line, n) == -1)
 		log_warn("turned_away", log_errno(errno));
 	else
 		log_warn(
 		    "turned_away", log_num("sessions", (int64_t)m->sessions));
-	close(fd);
-}
-
-/* Who is at the other end of a Unix socket. */
-static int
-peer_uid(int fd, uint32_t *uid)
-{
-	struct ucred cred;
-	socklen_t n = sizeof cred;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == -1)
-		return -1;
-	*uid = cred.uid;
-	return 0;
+	close_client(a);
+	if (m->single)
+		process_exit(m->process);
 }
 
 static void
-set_client(struct connection *c, const struct sockaddr *from)
+set_client(struct connection *c, const struct arrival *a)
 {
-	c->local = !ip_from_sockaddr(&c->ip, from);
-	if (!c->local)
-		ip_format(c->client, &c->ip);
-	else if (peer_uid(c->fd, &c->uid) == 0)
-		snprintf(c->client, sizeof c->client, "uid %u", c->uid);
+	c->client = *a;
+	c->session.local = a->from == CLIENT_LOCAL;
+	if (a->from == CLIENT_ADDRESS)
+		ip_format(c->client_text, &a->ip);
+	else if (a->from == CLIENT_LOCAL)
+		snprintf(
+		    c->client_text, sizeof c->client_text, "uid %u", a->uid);
 	else
-		c->broken = true;
+		snprintf(c->client_text, sizeof c->client_text, "unknown");
 }
 
 void
-connection_new(
-    struct smtpd *m, unsigned listener, int fd, const struct sockaddr *from)
+connection_new(struct smtpd *m, const struct arrival *a)
 {
 	struct connection *c;
 
 	c = m->nfree > 0 ? calloc(1, sizeof *c) : NULL;
 	if (c == NULL) {
-		turn_away(m, fd);
+		turn_away(m, a);
 		return;
 	}
 	c->m = m;
-	c->fd = fd;
 	c->slot = m->free_slots[--m->nfree];
 	snprintf(c->name, sizeof c->name, "%u-%llu", m->process->instance,
 	    (unsigned long long)++m->number);
-	c->listener = listener;
-	set_client(c, from);
 	c->timer = TIMER_END;
 	c->paused = true;
 	line_init(&c->lines, m->conf->max_line);
 	buf_init(&c->in, m->in_max);
 	buf_init(&c->out, 2 * OUT_MAX);
 	session_init(&c->session, &m->service);
-	c->session.local = c->local;
+	set_client(c, a);
+	no_delay(a);
 	transfer_init(&c->transfer);
-	event_assign(&c->readable, m->process->base, fd, EV_READ | EV_PERSIST,
-	    input_readable, c);
+	event_assign(&c->readable, m->process->base, a->in,
+	    EV_READ | EV_PERSIST, input_readable, c);
 	event_assign(
-	    &c->writable, m->process->base, fd, EV_WRITE, on_writable, c);
+	    &c->writable, m->process->base, a->out, EV_WRITE, on_writable, c);
 	TAILQ_INSERT_TAIL(&m->all, c, all);
 	m->sessions++;
 	m->connections++;
 	log_info("connect", log_str("session", c->name),
 	    log_span("client", connection_client(c)),
-	    log_str("listener",
-		connection_listen(c) != NULL ? connection_listen(c)->title
-					     : "submit.sock"));
+	    log_str("listener", listener_name(c)));
 	c->wait = WAIT_CLIENT;
 	ask_next(c);
 	connection_settle(c);
@@ -136,7 +159,7 @@ destroy(struct connection *c)
 	timers_set(c, TIMER_END);
 	event_del(&c->readable);
 	event_del(&c->writable);
-	close(c->fd);
+	close_client(&c->client);
 	session_fini(&c->session);
 	buf_fini(&c->in);
 	buf_fini(&c->out);
@@ -144,7 +167,7 @@ destroy(struct connection *c)
 	TAILQ_REMOVE(&m->all, c, all);
 	m->sessions--;
 	free(c);
-	if (m->stopping && TAILQ_EMPTY(&m->all))
+	if ((m->stopping || m->single) && TAILQ_EMPTY(&m->all))
 		process_exit(m->process);
 }
 
@@ -160,7 +183,7 @@ connection_may_retry(int err)
 static size_t
 put(struct connection *c, const char *p, size_t n)
 {
-	ssize_t done = write(c->fd, p, n);
+	ssize_t done = write(c->client.out, p, n);
 
 	if (done > 0)
 		c->progress = true;
@@ -284,13 +307,14 @@ timer_of(const struct connection *c)
 		return TIMER_PEER;
 	if (c->session.phase != PHASE_DATA)
 		return TIMER_COMMAND;
-	return c->local ? TIMER_LOCAL : TIMER_DATA;
+	return c->session.local ? TIMER_LOCAL : TIMER_DATA;
 }
 
 static void
 last_word_is_out(struct connection *c)
 {
-	if (!c->linger || c->m->stopping || shutdown(c->fd, SHUT_WR) == -1) {
+	if (!c->linger || c->m->stopping ||
+	    shutdown(c->client.out, SHUT_WR) == -1) {
 		c->broken = true;
 		return;
 	}
@@ -325,7 +349,9 @@ connection_settle(struct connection *c)
 bool
 connection_is_dead(const struct connection *c)
 {
-	struct pollfd p = { .fd = c->fd };
+	/* Not the other one: a pipe that came to its end was read no further
+	 * than we are. */
+	struct pollfd p = { .fd = c->client.out };
 
 	return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
 }

@@ -110,7 +110,7 @@ read_input(struct connection *c)
 	 * had to wait, or is the start of a line. */
 	if (c->in.n > 0)
 		memcpy(m->in, c->in.p, c->in.n);
-	n = read(c->fd, m->in + c->in.n, m->in_max - c->in.n);
+	n = read(c->client.in, m->in + c->in.n, m->in_max - c->in.n);
 	if (n == 0 || (n == -1 && !connection_may_retry(errno))) {
 		c->broken = true;
 		return;
@@ -128,7 +128,7 @@ read_input(struct connection *c)
 static void
 read_nothing(struct connection *c)
 {
-	ssize_t n = read(c->fd, c->m->in, c->m->in_max);
+	ssize_t n = read(c->client.in, c->m->in, c->m->in_max);
 
 	if (n == 0 || (n == -1 && !connection_may_retry(errno)))
 		c->broken = true;
@@ -143,9 +143,9 @@ input_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (c->wait == WAIT_LINGER)
 		read_nothing(c);
-	else if (c->wait == 0)
+	else if (c->wait == 0 && !c->resumes)
 		read_input(c);
-	else {
+	else if (c->wait != 0) {
 		/* Only now: most clients say nothing while they wait, and
 		 * cost the loop nothing. */
 		event_del(&c->readable);

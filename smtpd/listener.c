@@ -4,8 +4,6 @@
  * Several smtpds wait on one socket; each takes a few at a time, so that a
  * burst is shared and sessions under way are not held up by it.
  */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -49,18 +47,33 @@ listener_hear(struct smtpd *m)
 	m->deaf = false;
 }
 
-/*
- * Replies are written in one piece a turn; but the second turn of a pipelined
- * transaction would wait for the client's delayed acknowledgement of the first.
- * Not on the listening socket, for those who came before we had it.
- */
-static void
-no_delay(int fd, const struct sockaddr_storage *from)
+/* Who is at the other end of a Unix socket. */
+static int
+peer_uid(int fd, uint32_t *uid)
 {
-	static const int one = 1;
+	struct ucred cred;
+	socklen_t n = sizeof cred;
 
-	if (from->ss_family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == -1)
+		return -1;
+	*uid = cred.uid;
+	return 0;
+}
+
+static void
+come(const struct listener *l, int fd, const struct sockaddr *from)
+{
+	struct arrival a = { .listener = l->index, .in = fd, .out = fd };
+
+	if (ip_from_sockaddr(&a.ip, from))
+		a.from = CLIENT_ADDRESS;
+	else if (peer_uid(fd, &a.uid) == 0)
+		a.from = CLIENT_LOCAL;
+	else {
+		close(fd);
+		return;
+	}
+	connection_new(l->m, &a);
 }
 
 static void
@@ -76,9 +89,7 @@ on_readable(evutil_socket_t sock, short what, void *arg)
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd != -1) {
-			no_delay(fd, &from);
-			connection_new(
-			    l->m, l->index, fd, (struct sockaddr *)&from);
+			come(l, fd, (struct sockaddr *)&from);
 			continue;
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -97,7 +108,8 @@ listener_add(struct smtpd *m, unsigned index, int fd)
 	int flags;
 
 	if ((index >= m->conf->nlistens && index != LISTENER_SUBMIT) ||
-	    m->nlisteners > CONF_LISTENS_MAX || m->stopping) {
+	    m->nlisteners > CONF_LISTENS_MAX || m->stopping ||
+	    m->process->outside || m->single) {
 		close(fd);
 		errno = EINVAL;
 		return -1;

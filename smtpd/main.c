@@ -1,14 +1,19 @@
 /*
  * main.c - smtpd: SMTP sessions, many in one process, one process for each
- * core.
+ * core; or one session in a process that is for it alone.
+ *
+ *   smtpd INSTANCE        started by master
+ *   smtpd [-r RUNTIME]    the client is on standard input: single.c
  *
  * It holds what strangers send and two channels, and nothing else: who breaks
  * in here can put mail into the queue and see that of their fellow sessions.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/bytes/log.h"
-#include "smtpd/smtpd.h"
+#include "common/msg/master.h"
+#include "smtpd/single.h"
 
 /* One turn of input, behind the start of a line. */
 #define TURN_INPUT (64 * 1024)
@@ -28,6 +33,8 @@ prepare(struct process *process)
 
 	m->process = process;
 	m->conf = conf;
+	if (process->outside)
+		single_prepare(m);
 	m->service.conf = conf;
 	m->in_max = TURN_INPUT + conf->max_line;
 	m->in = malloc(m->in_max);
@@ -87,14 +94,15 @@ stop(struct process *process)
 		return;
 	m->stopping = true;
 	listener_close_all(m);
+	single_stop(m);
 	if (TAILQ_EMPTY(&m->all)) {
 		process_exit(process);
 		return;
 	}
 	evtimer_assign(&m->stop, process->base, out_of_patience, m);
 	evtimer_add(&m->stop, &patience);
-	TAILQ_FOREACH_SAFE(c, &m->all, all, next)
-	connection_stop(c);
+	TAILQ_FOREACH_SAFE (c, &m->all, all, next)
+		connection_stop(c);
 }
 
 static void
@@ -114,6 +122,9 @@ status(struct process *process, void (*add)(void *, const char *, uint64_t),
 int
 main(int argc, char **argv)
 {
+	static const struct ipc_rule rules[] = {
+		{ MASTER_SESSION, PROCESS_GOING, IPC_FD_MAYBE, single_session },
+	};
 	static const struct process_ops ops = {
 		.kind = PEER_SMTPD,
 		.prepare = prepare,
@@ -123,8 +134,20 @@ main(int argc, char **argv)
 		.listener = listener,
 		.stop = stop,
 		.status = status,
+		.rules = rules,
+		.nrules = sizeof rules / sizeof rules[0],
 	};
 	static struct smtpd m;
+	const char *runtime = CONF_RUNTIME;
 
-	return process_main(&ops, &m, argc, argv);
+	/* Master gives a number, and nothing else does. */
+	if (argc == 2 && argv[1][0] != '-')
+		return process_main(&ops, &m, argc, argv);
+	if (argc == 3 && strcmp(argv[1], "-r") == 0)
+		runtime = argv[2];
+	else if (argc != 1) {
+		fputs("usage: smtpd [-r RUNTIME]\n", stderr);
+		return 2;
+	}
+	return single_outside(&ops, &m, runtime);
 }

@@ -11,11 +11,13 @@
 
 static const struct confine_call calls[] = {
 	{ .nr = SCMP_SYS(accept4), .why = "listener.c" },
-	{ .nr = SCMP_SYS(setsockopt), .why = "TCP_NODELAY in listener.c" },
-	{ .nr = SCMP_SYS(getsockopt), .why = "SO_PEERCRED in connection.c" },
+	{ .nr = SCMP_SYS(setsockopt), .why = "TCP_NODELAY in connection.c" },
+	{ .nr = SCMP_SYS(getsockopt), .why = "SO_PEERCRED in listener.c" },
 	{ .nr = SCMP_SYS(shutdown), .why = "the last reply, connection.c" },
 	{ .nr = SCMP_SYS(pipe2), .why = "large messages, submit.c" },
-	{ .nr = SCMP_SYS(poll), .why = "clients that vanished, connection.c" },
+	{ .nr = SCMP_SYS(poll),
+	    .why = "clients that vanished, connection.c; the loop of one from "
+		   "outside" },
 	{ .nr = SCMP_SYS(ppoll), .why = "the same (arm64)" },
 };
 

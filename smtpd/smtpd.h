@@ -1,7 +1,7 @@
 /*
  * smtpd.h - what the parts of this process share: the process and a connection.
  *
- *   listener.c    accepts
+ *   listener.c    accepts; single.c instead, where a process is for one session
  *   connection.c  begins, writes, ends; what is read in input.c
  *   session.c     the dialogue (pure), its commands in verbs.c, parameters.c
  *   transfer.c    content, and when it goes to queue; the rules for it in
@@ -21,6 +21,7 @@
 
 #include <event2/event_struct.h>
 
+#include "common/msg/smtpd_lookup.h"
 #include "common/run/pending.h"
 #include "common/run/process.h"
 #include "smtpd/content.h"
@@ -80,20 +81,25 @@ struct transfer {
 	struct reply answer;   /* to the end of the data; code 0: none yet */
 };
 
+/* A client that has come. */
+struct arrival {
+	uint32_t listener; /* index, LISTENER_SUBMIT or LISTENER_STDIN */
+	int in, out; /* one socket, but for standard input and output */
+	enum client_from from;
+	struct ip ip;	   /* CLIENT_ADDRESS */
+	uint32_t uid;	   /* CLIENT_LOCAL */
+};
+
 struct connection {
 	TAILQ_ENTRY(connection) all;
 	TAILQ_ENTRY(connection) timer_link;
 	TAILQ_ENTRY(connection) lookup_link, queue_link;
 	TAILQ_ENTRY(connection) resume_link;
 	struct smtpd *m;
-	int fd;
+	struct arrival client;
 	uint32_t slot; /* its number for lookup */
 	char name[32]; /* in the log: smtpd's instance, and its number there */
-	unsigned listener;
-	bool local;   /* a Unix socket: no address */
-	uint32_t uid; /* of who is at its other end, if local */
-	struct ip ip;
-	char client[IP_TEXT_MAX]; /* its text, or "uid 1000" */
+	char client_text[IP_TEXT_MAX]; /* its address, "uid 1000", "unknown" */
 
 	unsigned wait; /* enum wait */
 	bool paused;   /* the loop does not look for input */
@@ -161,6 +167,8 @@ struct smtpd {
 	size_t nlisteners;
 	bool deaf; /* no descriptors left: not accepting for a second */
 	bool stopping;
+	bool single; /* it has its one session, or had */
+	struct arrival input; /* standard input, for one from outside */
 
 	uint32_t *free_slots, nfree, nslots; /* numbers for lookup */
 	uint64_t number;
@@ -182,8 +190,7 @@ void listener_hear(struct smtpd *); /* again, if deaf */
 void listener_close_all(struct smtpd *);
 
 /* connection.c */
-void connection_new(
-    struct smtpd *, unsigned listener, int fd, const struct sockaddr *);
+void connection_new(struct smtpd *, const struct arrival *);
 void connection_settle(struct connection *);
 void connection_step(struct connection *, const struct step *);
 /* An end of our own: a 421, then closed. */

@@ -16,9 +16,8 @@
  */
 #define ENVELOPE_ROOM 1024
 
-_Static_assert(ENVELOPE_ROOM >
-	3 * 4 + ADDRESS_MAX + SESSION_HELO_MAX + IP_TEXT_MAX + 3 + 2 * 4 +
-		2 * 4,
+_Static_assert(ENVELOPE_ROOM > 3 * 4 + ADDRESS_MAX + SESSION_HELO_MAX +
+	    IP_TEXT_MAX + 3 + 2 * 4 + 2 * 4,
     "an envelope fits");
 
 static void
@@ -65,7 +64,7 @@ submit_let_go(struct connection *c)
 static enum envelope_with
 protocol(const struct connection *c)
 {
-	if (c->local)
+	if (c->session.local)
 		return WITH_LOCAL;
 	return c->session.plain ? WITH_SMTP : WITH_ESMTP;
 }
@@ -80,12 +79,14 @@ envelope(const struct connection *c, struct span content)
 	return (struct envelope){
 		.sender = span_from(s->sender.text, s->sender.n),
 		.helo = span_of(s->helo),
-		.client = c->local ? SPAN("") : span_of(c->client),
+		.client = c->client.from == CLIENT_ADDRESS
+		    ? connection_client(c)
+		    : SPAN(""),
 		.with = protocol(c),
 		.body = s->body,
 		.nrcpts = s->nrcpts,
-		.uid = c->uid,
-		.lacks = c->local ? content_lacks(content, whole) : 0,
+		.uid = c->client.uid,
+		.lacks = c->session.local ? content_lacks(content, whole) : 0,
 	};
 }
 

@@ -26,7 +26,8 @@ enum envelope_lacks {
 struct envelope {
 	struct span sender;	/* canonical address; "" is the null reverse-path */
 	struct span helo;	/* what the client called itself */
-	struct span client;	/* its address as text; "" for none */
+	struct span client;	/* its address as text; "" for none: a user of
+				 * this host (WITH_LOCAL), or one unknown */
 	enum envelope_with with;
 	enum envelope_body body;
 	uint32_t nrcpts;	/* how many recipients there are in all */

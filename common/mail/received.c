@@ -49,6 +49,10 @@ format_client(char *dst, size_t size, struct span client)
 	char text[ADDRESS_DOMAIN_MAX + 1];
 	const char *tag = "";
 
+	if (span_eq(client, RECEIVED_UNKNOWN)) {
+		snprintf(dst, size, "unknown");
+		return;
+	}
 	clean(text, sizeof text - 1, client);
 	if (strchr(text, ':') != NULL)
 		tag = "IPv6:";

@@ -7,9 +7,13 @@
 
 #include "common/bytes/buf.h"
 
+/* A client that came by no address and is not one of this host's users. */
+#define RECEIVED_UNKNOWN SPAN("unknown")
+
 struct received {
 	struct span helo;	/* as the client said it; "" for none */
-	struct span client;	/* "192.0.2.1" or "2001:db8::1"; "" for local */
+	struct span client;	/* "192.0.2.1" or "2001:db8::1"; "" for local;
+				 * RECEIVED_UNKNOWN */
 	struct span by;		/* our host name */
 	struct span with;	/* "SMTP", "ESMTP", … (RFC 3848) */
 	uint64_t id;

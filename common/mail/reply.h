@@ -71,6 +71,7 @@ enum reply_name {
 	R_TOO_MANY_SESSIONS,	/* 421 4.7.0 in all */
 	R_TOO_MANY_FROM_CLIENT,	/* 421 4.7.0 of this address */
 	R_TOO_MANY_USELESS,	/* 421 4.7.0 useless commands */
+	R_NO_SERVICE,		/* 421 4.3.2 the service is not there */
 	R_UNAVAILABLE,		/* 421 4.3.0 cannot serve now (a process is away) */
 	R_LOCAL_ERROR,		/* 451 4.3.0 */
 	R_QUEUE_ERROR,		/* 451 4.3.0 the log could not be written */

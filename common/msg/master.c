@@ -58,7 +58,7 @@ msg_session_get(struct ipc_msg *m, struct msg_session *s)
 	s->listener = wire_get_u32(&m->body);
 	ip_get(&m->body, &s->ip);
 	return wire_done(&m->body) &&
-		(s->listener == SESSION_STDIN) == (m->fd == -1)
+		(s->listener == LISTENER_STDIN) == (m->fd == -1)
 	    ? 0
 	    : -1;
 }

@@ -36,14 +36,14 @@ struct msg_listener {		/* MASTER_LISTENER, with the socket */
 	uint32_t index;		/* into conf->listens, or LISTENER_SUBMIT; 0 for control */
 };
 #define LISTENER_SUBMIT CONF_LISTENS_MAX /* runtime/submit.sock */
+#define LISTENER_STDIN	(CONF_LISTENS_MAX + 1) /* a process from outside has its client */
 struct msg_conf {		/* MASTER_CONF, with the encoded configuration */
 	uint32_t instance;	/* of who gets it */
 };
-#define SESSION_STDIN UINT32_MAX
 struct msg_session {		/* MASTER_SESSION */
-	uint32_t listener;	/* index, with the client's socket; or SESSION_STDIN:
+	uint32_t listener;	/* index, with the client's socket; or LISTENER_STDIN:
 				 * it has the client already */
-	struct ip ip;		/* of the client; where SESSION_STDIN, of no meaning */
+	struct ip ip;		/* of the client; where LISTENER_STDIN, of no meaning */
 };
 struct msg_complain {		/* MASTER_COMPLAIN */
 	enum peer kind;

@@ -25,11 +25,18 @@ enum {
 #define SMTPD_LOOKUP_WINDOW  1024
 #define SMTPD_LOOKUP_SECONDS 30
 
+enum client_from {
+	CLIENT_ADDRESS,		/* a host, by its address */
+	CLIENT_LOCAL,		/* somebody on this host, over a Unix socket of ours */
+	CLIENT_UNKNOWN,		/* standard input that is no such thing: may nothing */
+	CLIENT_END
+};
+
 struct msg_connect {		/* LOOKUP_CONNECT */
 	uint32_t session;	/* smtpd's number for it, unused by a live session */
-	uint32_t listener;	/* index */
-	bool local;		/* a Unix socket or standard input: no address */
-	struct ip ip;
+	uint32_t listener;	/* index, or LISTENER_… of msg/master.h */
+	enum client_from from;
+	struct ip ip;		/* CLIENT_ADDRESS */
 };
 struct msg_client {		/* LOOKUP_CLIENT */
 	struct reply reply;	/* 220 (session may go on), or 421, 554 to say and close */

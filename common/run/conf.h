@@ -17,6 +17,7 @@
 #define CONF_HOST_MAX	  255
 #define CONF_USER_MAX	  32
 #define CONF_LISTENS_MAX  64
+#define CONF_RUNTIME	  "/run/sallyport"	/* where nothing else is said */
 
 enum conf_isolation { ISOLATION_SHARED, ISOLATION_SESSION, ISOLATION_END };
 enum conf_newlines { NEWLINES_REJECT, NEWLINES_CONVERT, NEWLINES_END };

@@ -25,10 +25,9 @@
 #include "common/run/process.h"
 
 #define RULES_MAX 16
-/* Phases of the channel to master: CONF and LOG, for one from outside; and all
- * that comes when those are there. */
+/* The phase of the channel to master before PROCESS_GOING, for one from outside:
+ * CONF and LOG. */
 #define PHASE_OUTSIDE 1
-#define PHASE_GOING   2
 
 /* What stands around a struct process, whose address is that of its first
  * member: what the rules below are called with. */
@@ -212,10 +211,10 @@ on_log(void *arg, struct ipc_msg *m)
 static const struct ipc_rule from_master[] = {
 	{ MASTER_CONF, PHASE_OUTSIDE, IPC_FD_ALWAYS, on_conf },
 	{ MASTER_LOG, PHASE_OUTSIDE, IPC_FD_ALWAYS, on_log },
-	{ MASTER_PEER, PHASE_GOING, IPC_FD_ALWAYS, on_peer },
-	{ MASTER_LISTENER, PHASE_GOING, IPC_FD_ALWAYS, on_listener },
-	{ MASTER_STOP, PHASE_GOING, IPC_FD_NEVER, on_stop },
-	{ MASTER_PING, PHASE_GOING, IPC_FD_NEVER, on_ping },
+	{ MASTER_PEER, PROCESS_GOING, IPC_FD_ALWAYS, on_peer },
+	{ MASTER_LISTENER, PROCESS_GOING, IPC_FD_ALWAYS, on_listener },
+	{ MASTER_STOP, PROCESS_GOING, IPC_FD_NEVER, on_stop },
+	{ MASTER_PING, PROCESS_GOING, IPC_FD_NEVER, on_ping },
 };
 #define NFROM_MASTER (sizeof from_master / sizeof from_master[0])
 
@@ -349,7 +348,7 @@ set_up(struct skeleton *k, const struct process_ops *ops)
 	make_events(k);
 	if (p->outside && wait_for_master(k) == -1)
 		return -1;
-	channel_phase(p->master, PHASE_GOING);
+	channel_phase(p->master, PROCESS_GOING);
 	if (event_add(k->term, NULL) == -1)
 		fatalx("process", "no events");
 	p->conf = conf_read(k->conf_fd);

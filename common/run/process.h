@@ -25,6 +25,8 @@
 #define PROCESS_SOCKET	  "smtpd.sock"	/* in runtime: for those from outside */
 #define PROCESS_FD_MASTER 3
 #define PROCESS_FD_CONF	  4
+/* Phase of the channel to master: that of a process that is set up. */
+#define PROCESS_GOING	  2u
 #define STOP_SECONDS	  10	/* from SIGTERM to the end of all; DESIGN */
 #define STOP_FINISH	  7	/* what deliveries and sessions may use of it */
 #define OUTSIDE_SECONDS	  30	/* that one from outside waits for master */

@@ -202,7 +202,7 @@ static const struct setting settings[] = {
 	    "a domain name like \"mail.example.org\"", false },
 	{ "spool", read_directory, "/var/spool/sallyport", AT(spool), 0,
 	    SPOOL_MAX, "a directory", false },
-	{ "runtime", read_directory, "/run/sallyport", AT(runtime), 0,
+	{ "runtime", read_directory, CONF_RUNTIME, AT(runtime), 0,
 	    RUNTIME_MAX, "a directory", false },
 	{ "postmaster", read_address, NULL, AT(postmaster), 0, 0,
 	    "an address like \"root@example.org\"", false },

@@ -121,7 +121,8 @@ void
 send_connect(
     struct lookup_house *f, int smtpd, uint32_t session, const char *ip)
 {
-	struct msg_connect c = { .session = session, .local = ip == NULL };
+	struct msg_connect c = { .session = session,
+		.from = ip == NULL ? CLIENT_LOCAL : CLIENT_ADDRESS };
 
 	if (ip != NULL)
 		ck_assert(ip_parse(&c.ip, span_of(ip)));

@@ -3,6 +3,8 @@
  */
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <arpa/inet.h>
@@ -56,24 +58,17 @@ encoded(const struct conf *conf)
 	return fd;
 }
 
+/* In the directory of the program, as a user that is not root; it is ./NAME. */
 static void
-run(char *path, const char *name, int master, int conf)
+step_down(char *path, const char *name, char here[64])
 {
-	char here[64];
-
 	/* From where it stands: whoever it becomes may not be let through to
 	 * there (a checkout below a directory that is root's alone). */
-	snprintf(here, sizeof here, "./%s", name);
+	snprintf(here, 64, "./%s", name);
 	*strrchr(path, '/') = '\0';
 	if (chdir(path) == -1)
 		_exit(126);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Above the numbers that they shall have. */
-	master = fcntl(master, F_DUPFD, 10);
-	conf = fcntl(conf, F_DUPFD, 10);
-	if (dup2(master, PROCESS_FD_MASTER) == -1 ||
-	    dup2(conf, PROCESS_FD_CONF) == -1)
-		_exit(126);
 	/* What it logs is looked at by hand, where somebody wants to. */
 	if (getenv("SEAM_LOG") == NULL)
 		dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
@@ -82,6 +77,20 @@ run(char *path, const char *name, int master, int conf)
 	    (setresgid(NOBODY, NOBODY, NOBODY) == -1 ||
 		setresuid(NOBODY, NOBODY, NOBODY) == -1))
 		_exit(126);
+}
+
+static void
+run(char *path, const char *name, int master, int conf)
+{
+	char here[64];
+
+	/* Above the numbers that they shall have. */
+	master = fcntl(master, F_DUPFD, 10);
+	conf = fcntl(conf, F_DUPFD, 10);
+	if (dup2(master, PROCESS_FD_MASTER) == -1 ||
+	    dup2(conf, PROCESS_FD_CONF) == -1)
+		_exit(126);
+	step_down(path, name, here);
 	if (getenv("SEAM_STRACE") != NULL)
 		execlp("strace", "strace", "-ff", "-o", getenv("SEAM_STRACE"),
 		    here, "1", (char *)NULL);
@@ -106,6 +115,64 @@ seam_start(struct seam *s, const char *name, const struct conf *conf)
 	close(fd);
 	s->master = pair[0];
 	seam_recv(s->master, &m, MASTER_READY);
+}
+
+static int
+listen_as_master(const char *runtime)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(sun.sun_path, sizeof sun.sun_path, "%s/" PROCESS_SOCKET,
+	    runtime);
+	unlink(sun.sun_path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof sun), 0);
+	ck_assert_int_eq(chmod(sun.sun_path, 0666), 0);
+	ck_assert_int_eq(listen(fd, 5), 0);
+	return fd;
+}
+
+int
+seam_outside(
+    struct seam *s, const char *name, const char *runtime, int from, int to)
+{
+	char path[PATH_MAX], here[64];
+	int listener = listen_as_master(runtime);
+
+	program(path, sizeof path, name);
+	s->pid = fork();
+	ck_assert_int_ne(s->pid, -1);
+	if (s->pid == 0) {
+		if (dup2(from, STDIN_FILENO) == -1 ||
+		    dup2(to, STDOUT_FILENO) == -1)
+			_exit(126);
+		step_down(path, name, here);
+		execl(here, name, "-r", runtime, (char *)NULL);
+		_exit(127);
+	}
+	close(from);
+	if (to != from)
+		close(to);
+	return listener;
+}
+
+void
+seam_admit(struct seam *s, int listener, const struct conf *conf)
+{
+	int fd = encoded(conf), log[2];
+	struct ipc_msg m;
+
+	s->master = seam_accept(listener);
+	close(listener);
+	ck_assert_int_eq(pipe(log), 0);
+	msg_conf_put(seam_body(), &(struct msg_conf){ 1 });
+	seam_send(s->master, MASTER_CONF, 0, fd);
+	seam_body();
+	seam_send(s->master, MASTER_LOG, 0, log[1]);
+	close(fd);
+	close(log[1]);
+	seam_recv(s->master, &m, MASTER_READY);
+	close(log[0]);
 }
 
 int

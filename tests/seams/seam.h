@@ -20,6 +20,15 @@ struct seam {
 
 /* `name` is that of the program in libexec beside the test's own build. */
 void seam_start(struct seam *, const char *name, const struct conf *);
+/*
+ * A program that is started from outside, with these as standard input and
+ * output; master, which is the test, is below `runtime`: its listening socket
+ * is returned.
+ */
+int seam_outside(
+    struct seam *, const char *name, const char *runtime, int from, int to);
+/* Master lets it in: s->master, the configuration, a log; then it is READY. */
+void seam_admit(struct seam *, int listener, const struct conf *);
 /* A channel between the process and the test, which is a peer of this kind. */
 int seam_connect(struct seam *, enum peer kind, uint32_t instance);
 /* MASTER_STOP, and its exit status; -1 if it ended by a signal. */

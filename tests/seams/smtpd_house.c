@@ -1,6 +1,8 @@
 /*
  * smtpd_house.c - see smtpd_house.h.
  */
+#include <sys/stat.h>
+
 #include <check.h>
 #include <errno.h>
 #include <poll.h>
@@ -102,12 +104,14 @@ begin_message(void)
 	client_expect(house.client, "354");
 }
 
-struct smtpd_house *
-start(const char *title, uint32_t useless, uint32_t timeout)
+static const struct conf *
+configuration(uint32_t useless, uint32_t timeout)
 {
-	struct conf_listen listens[] = { { .title = "reject" },
+	static struct conf_listen listens[] = { { .title = "reject" },
 		{ .title = "convert", .bare_newlines = NEWLINES_CONVERT } };
-	const struct conf conf = {
+	static struct conf conf;
+
+	conf = (struct conf){
 		.hostname = "mail.example.org",
 		.runtime = "/nonexistent",
 		.spool = "/nonexistent",
@@ -122,12 +126,78 @@ start(const char *title, uint32_t useless, uint32_t timeout)
 		.nlistens = 2,
 		.listens = listens,
 	};
+	return &conf;
+}
+
+static void
+connect_peers(void)
+{
+	house.lookup = seam_connect(&house.d, PEER_LOOKUP, 0);
+	house.queue = seam_connect(&house.d, PEER_QUEUE, 0);
+}
+
+struct smtpd_house *
+start_empty(void)
+{
+	seam_start(&house.d, "smtpd", configuration(100, 60));
+	connect_peers();
+	return &house;
+}
+
+static char runtime[] = "/tmp/seam.XXXXXX";
+
+static void
+remove_runtime(void)
+{
+	char path[sizeof runtime + sizeof PROCESS_SOCKET];
+
+	snprintf(path, sizeof path, "%s/" PROCESS_SOCKET, runtime);
+	unlink(path);
+	rmdir(runtime);
+}
+
+/* Each test is a process of its own, and so is its end. */
+struct smtpd_house *
+without_master(int in, int out, int *listener)
+{
+	ck_assert_ptr_nonnull(mkdtemp(runtime));
+	atexit(remove_runtime);
+	ck_assert_int_eq(chmod(runtime, 0755), 0);
+	*listener = seam_outside(&house.d, "smtpd", runtime, in, out);
+	return &house;
+}
+
+struct smtpd_house *
+start_outside(int in, int out)
+{
+	int listener;
+
+	without_master(in, out, &listener);
+	seam_admit(&house.d, listener, configuration(100, 60));
+	connect_peers();
+	return &house;
+}
+
+void
+begin_session(uint32_t listener, int fd)
+{
+	struct msg_session m = { .listener = listener };
+
+	ck_assert(ip_parse(&m.ip, SPAN("192.0.2.7")));
+	msg_session_put(seam_body(), &m);
+	seam_send(house.d.master, MASTER_SESSION, 0, fd);
+	if (fd != -1)
+		close(fd);
+}
+
+struct smtpd_house *
+start(const char *title, uint32_t useless, uint32_t timeout)
+{
 	unsigned index = strcmp(title, "convert") == 0;
 	int fd;
 
-	seam_start(&house.d, "smtpd", &conf);
-	house.lookup = seam_connect(&house.d, PEER_LOOKUP, 0);
-	house.queue = seam_connect(&house.d, PEER_QUEUE, 0);
+	seam_start(&house.d, "smtpd", configuration(useless, timeout));
+	connect_peers();
 	house.port = 0;
 	fd = seam_listen("127.0.0.1", &house.port);
 	msg_listener_put(seam_body(), &(struct msg_listener){ index });

@@ -18,6 +18,14 @@ struct smtpd_house {
  * is that of commands and of data, in seconds. */
 struct smtpd_house *start(
     const char *title, uint32_t useless, uint32_t timeout);
+/* A process that has its peers and no client yet. */
+struct smtpd_house *start_empty(void);
+/* The same, with the client on these, which are closed here; without_master():
+ * the process alone, and the socket on which it looks for master. */
+struct smtpd_house *start_outside(int in, int out);
+struct smtpd_house *without_master(int in, int out, int *listener);
+/* MASTER_SESSION; fd may be -1, and is closed here. */
+void begin_session(uint32_t listener, int fd);
 /* It stops when it is told to, and every test ends with that. */
 void stop(void);
 

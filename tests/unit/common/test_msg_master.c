@@ -49,6 +49,69 @@ listener_get(struct ipc_msg *m, struct wire_put *w, bool check)
 }
 
 static void
+conf_id_put(struct wire_put *w)
+{
+	static const struct msg_conf c = { 4711 };
+
+	msg_conf_put(w, &c);
+}
+
+static int
+conf_id_get(struct ipc_msg *m, struct wire_put *w, bool check)
+{
+	struct msg_conf c;
+
+	if (msg_conf_get(m, &c) == -1)
+		return -1;
+	msg_conf_put(w, &c);
+	ck_assert(!check || c.instance == 4711);
+	return 0;
+}
+
+static const struct msg_session session = { 63, { { 32, 1, 13, 184 } } };
+
+static void
+session_put(struct wire_put *w)
+{
+	msg_session_put(w, &session);
+}
+
+static int
+session_get(struct ipc_msg *m, struct wire_put *w, bool check)
+{
+	struct msg_session s;
+
+	if (msg_session_get(m, &s) == -1)
+		return -1;
+	msg_session_put(w, &s);
+	ck_assert(!check ||
+	    (s.listener == 63 &&
+		memcmp(&s.ip, &session.ip, sizeof s.ip) == 0));
+	return 0;
+}
+
+/* What is on standard input already needs no descriptor. */
+static void
+stdin_put(struct wire_put *w)
+{
+	static const struct msg_session s = { .listener = LISTENER_STDIN };
+
+	msg_session_put(w, &s);
+}
+
+static int
+stdin_get(struct ipc_msg *m, struct wire_put *w, bool check)
+{
+	struct msg_session s;
+
+	if (msg_session_get(m, &s) == -1)
+		return -1;
+	msg_session_put(w, &s);
+	ck_assert(!check || s.listener == LISTENER_STDIN);
+	return 0;
+}
+
+static void
 complain_put(struct wire_put *w)
 {
 	static const struct msg_complain c = { PEER_SMTPD, 9 };
@@ -224,6 +287,9 @@ dns_answer_get(struct ipc_msg *m, struct wire_put *w, bool check)
 static const struct codec all[] = {
 	{ MASTER_PEER, true, peer_put, peer_get },
 	{ MASTER_LISTENER, true, listener_put, listener_get },
+	{ MASTER_CONF, true, conf_id_put, conf_id_get },
+	{ MASTER_SESSION, true, session_put, session_get },
+	{ MASTER_SESSION, false, stdin_put, stdin_get },
 	{ MASTER_COMPLAIN, false, complain_put, complain_get },
 	{ MASTER_PONG, false, counters_put, counters_get },
 	{ MASTER_PROCESS, false, process_put, process_get },

@@ -5,7 +5,8 @@
 #include "common/msg/smtpd_queue.h"
 #include "tests/unit/common/codec.h"
 
-static const struct msg_connect connection = { 1, 2, true, { { 1, 2, 3 } } };
+static const struct msg_connect connection = { 1, 2, CLIENT_UNKNOWN,
+	{ { 1, 2, 3 } } };
 
 static void
 connect_put(struct wire_put *w)
@@ -23,7 +24,8 @@ connect_get(struct ipc_msg *m, struct wire_put *w, bool check)
 	msg_connect_put(w, &c);
 	if (!check)
 		return 0;
-	ck_assert(c.session == 1 && c.listener == 2 && c.local);
+	ck_assert(c.session == 1 && c.listener == 2 &&
+	    c.from == CLIENT_UNKNOWN);
 	ck_assert_mem_eq(&c.ip, &connection.ip, sizeof c.ip);
 	return 0;
 }

@@ -49,6 +49,11 @@ static const struct {
 	    "\tid 0000000000000001\r\n"
 	    "\tfor <a@b.example>;\r\n"
 	    "\tMon, 23 Nov 2026 15:10:32 +0000\r\n" },
+	{ { SPAN("host"), RECEIVED_UNKNOWN, SPAN("mx"), SPAN("ESMTP"), 1,
+	      SPAN(""), TIME, 0, false, 0 },
+	    "Received: from host (unknown)\r\n"
+	    "\tby mx with ESMTP id 0000000000000001;\r\n"
+	    "\tMon, 23 Nov 2026 15:10:32 +0000\r\n" },
 	/* What a stranger says ends no comment, no line and no field. */
 	{ { SPAN("a) (b;<c>\r\nX: \"y\"\\,\0\x7f\xff"), SPAN("1\r\n]2"),
 	      SPAN("mx"), SPAN("SMTP"), 1, SPAN("a\r\nb\0c"), TIME, 0, false,

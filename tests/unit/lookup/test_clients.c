@@ -12,7 +12,8 @@ static struct msg_client answer;
 static unsigned
 enter(struct sessions *s, uint32_t number, const char *ip)
 {
-	struct msg_connect m = { .session = number, .local = ip == NULL };
+	struct msg_connect m = { .session = number,
+		.from = ip == NULL ? CLIENT_LOCAL : CLIENT_ADDRESS };
 
 	if (ip != NULL)
 		ck_assert(ip_parse(&m.ip, span_of(ip)));
@@ -124,6 +125,15 @@ START_TEST(trust)
 		ck_assert_int_eq(sessions_find(s, i)->trusted, i % 2 == 0);
 		ck_assert_int_eq(sessions_gone(s, i), 0);
 	}
+	/* Nor is who cannot be told. */
+	ck_assert_int_eq(
+	    sessions_connect(s,
+		&(struct msg_connect){ .session = 9, .from = CLIENT_UNKNOWN },
+		&answer),
+	    0);
+	ck_assert_uint_eq(answer.reply.code, 220);
+	ck_assert(!answer.trusted && !sessions_find(s, 9)->trusted);
+	ck_assert_int_eq(sessions_gone(s, 9), 0);
 	/* Refused is not trusted. */
 	ck_assert_uint_eq(enter(s, 1, "10.0.0.1"), 220);
 	ck_assert_uint_eq(enter(s, 2, "10.0.0.1"), 421);
