@@ -19,7 +19,7 @@
 #include "master/master.h"
 
 /* Descriptors of a process beside those of its sessions. */
-#define DESCRIPTORS_OTHER 256
+#define DESCRIPTORS_OTHER 2048
 /* Where a service manager puts the first socket. */
 #define INHERITED_FIRST 3
 

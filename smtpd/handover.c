@@ -11,10 +11,6 @@
 
 /* Bytes that wait for queue to read before further messages stand in line. */
 #define BACKLOG_MAX (IPC_BACKLOG_MAX / 8)
-/* Messages that are OPEN at once.  Such a one lasts as long as its client likes;
- * they must never have all of the window, or a few hundred slow clients would keep
- * out everybody else. */
-#define OPENS_MAX (SMTPD_QUEUE_WINDOW / 2)
 
 static bool
 has_room(const struct connection *c)
@@ -27,7 +23,7 @@ has_room(const struct connection *c)
 	if (c->transfer.id != 0)
 		return true;
 	return !pending_full(l->pending) &&
-	    (!c->transfer.large || c->m->opens < OPENS_MAX);
+	    (!c->transfer.large || c->m->opens < c->m->opens_max);
 }
 
 /* Those that wait for an OPEN hold up nobody who has one or needs none. */

@@ -8,6 +8,8 @@
  * It holds what strangers send and two channels, and nothing else: who breaks
  * in here can put mail into the queue and see that of their fellow sessions.
  */
+#include <sys/resource.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,11 +21,41 @@
 #define TURN_INPUT (64 * 1024)
 /* Those that lookup refused, and who still read why, come on top of max_sessions. */
 #define REFUSED_MAX 1024
+/* The log, the loop, the channels and those that come, one in each hand. */
+#define OWN_DESCRIPTORS 24
 /* How long those that wait for queue's word may hold up the end: below
  * STOP_FINISH of common/run/process.h. */
 #define STOP_PATIENCE 5
 
 _Static_assert(STOP_PATIENCE < STOP_FINISH, "we are done before master is");
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * As many sessions and pipes as there are descriptors for, whatever the settings
+ * say: a peer that is started anew comes as a descriptor, and there must be room
+ * for it when strangers have all that they may have.
+ */
+static void
+share_descriptors(struct smtpd *m)
+{
+	const struct conf *conf = m->conf;
+	uint64_t own = OWN_DESCRIPTORS + (uint64_t)conf->nlistens, left;
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		fatal("descriptors");
+	if (r.rlim_cur < own + 2)
+		fatalx("descriptors", "too few, see ulimit -n");
+	left = r.rlim_cur - own;
+	m->opens_max = (uint32_t)least(OPENS_MAX, left / 4 + 1);
+	m->nslots = (uint32_t)least(
+	    (uint64_t)conf->max_sessions + REFUSED_MAX, left - m->opens_max);
+}
 
 static void
 prepare(struct process *process)
@@ -40,7 +72,7 @@ prepare(struct process *process)
 	m->in = malloc(m->in_max);
 	m->content = malloc(DOT_OUT_MAX(m->in_max));
 	m->rcpts = calloc(conf->max_recipients, sizeof *m->rcpts);
-	m->nslots = conf->max_sessions + REFUSED_MAX;
+	share_descriptors(m);
 	m->free_slots = calloc(m->nslots, sizeof *m->free_slots);
 	if (m->in == NULL || m->content == NULL || m->rcpts == NULL ||
 	    m->free_slots == NULL)

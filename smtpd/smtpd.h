@@ -22,6 +22,7 @@
 #include <event2/event_struct.h>
 
 #include "common/msg/smtpd_lookup.h"
+#include "common/msg/smtpd_queue.h"
 #include "common/run/pending.h"
 #include "common/run/process.h"
 #include "smtpd/content.h"
@@ -161,7 +162,7 @@ struct smtpd {
 	struct event shed;
 	struct peer_link lookup, queue;
 	struct connections large; /* those that wait for an OPEN */
-	uint32_t opens;
+	uint32_t opens, opens_max;
 
 	struct listener listeners[CONF_LISTENS_MAX + 1];
 	size_t nlisteners;
@@ -244,7 +245,10 @@ void ask_lost(struct smtpd *);
 void ask_came(struct smtpd *);
 const struct channel_ops *ask_ops(void);
 
-/* handover.c */
+/* handover.c.  Messages that are OPEN at once: such a one lasts as long as its
+ * client likes.  They must never have all of the window, or a few hundred slow
+ * clients would keep out everybody else. */
+#define OPENS_MAX (SMTPD_QUEUE_WINDOW / 2)
 /* Room for one more message, or packet of it: or c waits for it. */
 bool handover_room(struct connection *);
 void handover_leave(struct connection *); /* waits no longer */
