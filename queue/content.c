@@ -1,10 +1,9 @@
 /*
  * content.c - reading back what was written: contents, messages, replies.
  *
- * What comes from the log is checked against its hash, each time.
+ * What comes from the log is checked against its hash, each time.  Here is what
+ * is small and read by the loop itself; fetch.c reads the rest.
  */
-#include <sys/mman.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -155,51 +154,6 @@ content_load(
 	}
 	buf_fini(&whole);
 	return rc;
-}
-
-/* Memory that nobody can change or resize, not even who gets it. */
-static int
-sealed_memory(struct span octets)
-{
-	int fd = memfd_create("content", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	size_t done = 0;
-	int saved;
-
-	while (fd != -1 && done < octets.n) {
-		ssize_t n =
-		    pwrite(fd, octets.p + done, octets.n - done, (off_t)done);
-
-		if (n <= 0)
-			goto fail;
-		done += (size_t)n;
-	}
-	if (fd != -1 &&
-	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
-		return fd;
-fail:
-	saved = errno;
-	if (fd != -1)
-		close(fd);
-	errno = saved;
-	return -1;
-}
-
-int
-content_fd(struct store *s, const struct content *c)
-{
-	struct record_content content;
-	struct buf whole;
-	int fd;
-
-	if (c->file)
-		return open_file(s, c);
-	buf_init(&whole, UINT32_MAX / 2);
-	fd = load_record(c, &whole, &content) == 0
-	    ? sealed_memory(content.octets)
-	    : -1;
-	buf_fini(&whole);
-	return fd;
 }
 
 /* ---- messages ------------------------------------------------------------------- */

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/msg/control.h"
 #include "queue/queue.h"
@@ -129,36 +128,91 @@ control_show(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+/* --- the content -------------------------------------------------------------
+ */
+
+/* It is read by the store's thread; who asked may be gone by then. */
+struct cat {
+	struct queue *queue;
+	struct channel *control;
+	uint32_t instance, request;
+	uint64_t id;
+};
+
+static void
+answer_cat(struct queue *q, uint32_t request, const struct msg_content *content,
+    int fd)
+{
+	msg_content_put(
+	    channel_begin(q->control, CONTROL_CONTENT, request), content);
+	(void)channel_send(q->control, fd);
+}
+
+static void
+cat_failed(struct queue *q, uint32_t request, int err)
+{
+	struct msg_content content = { .prefix = SPAN("") };
+
+	if (err == 0)
+		no_such_message(&content.reply);
+	else if (content_is_damaged(err))
+		reply_make(&content.reply, R_DAMAGED, NULL);
+	else
+		reply_from_errno(&content.reply, err, "content");
+	answer_cat(q, request, &content, -1);
+}
+
+static void
+on_cat(void *arg, int fd, int err)
+{
+	struct cat *cat = arg;
+	struct queue *q = cat->queue;
+	struct msg_content content = { .prefix = SPAN("") };
+	const struct message *m = index_find(store_index(q->store), cat->id);
+	struct record_message record;
+	struct buf b;
+
+	q->cats--;
+	buf_init(&b, MESSAGE_RECORD_MAX);
+	if (q->control != cat->control || q->control_instance != cat->instance)
+		; /* nobody waits for it */
+	else if (err != 0 || m == NULL)
+		cat_failed(q, cat->request, err);
+	else if (store_message(q->store, m, &b, &record) == -1)
+		cat_failed(q, cat->request, errno);
+	else {
+		reply_make(&content.reply, R_DONE, NULL);
+		content.size = m->content->size;
+		content.prefix = record.prefix;
+		answer_cat(q, cat->request, &content, fd);
+	}
+	buf_fini(&b);
+	free(cat);
+}
+
 int
 control_cat(void *arg, struct ipc_msg *m)
 {
 	struct queue *q = arg;
 	struct msg_show ask;
-	struct msg_content content = { .prefix = SPAN("") };
 	const struct message *message;
-	struct record_message record;
-	struct buf b;
-	int fd = -1;
+	struct cat *cat;
 
-	if (msg_show_get(m, &ask) == -1)
+	if (msg_show_get(m, &ask) == -1 || q->cats == CONTROL_WINDOW)
 		return -1;
-	buf_init(&b, MESSAGE_RECORD_MAX);
 	message = index_find(store_index(q->store), ask.id);
-	if (message == NULL)
-		no_such_message(&content.reply);
-	else if (store_message(q->store, message, &b, &record) == -1 ||
-	    (fd = content_fd(q->store, message->content)) == -1)
-		reply_from_errno(&content.reply, errno, "content");
-	else {
-		reply_make(&content.reply, R_DONE, NULL);
-		content.size = message->content->size;
-		content.prefix = record.prefix;
+	if (message == NULL) {
+		cat_failed(q, m->id, 0);
+		return 0;
 	}
-	msg_content_put(
-	    channel_begin(q->control, CONTROL_CONTENT, m->id), &content);
-	(void)channel_send(q->control, fd);
-	if (fd != -1)
-		close(fd);
-	buf_fini(&b);
+	if ((cat = malloc(sizeof *cat)) == NULL)
+		return 0; /* control's time limit answers */
+	*cat =
+	    (struct cat){ q, q->control, q->control_instance, m->id, ask.id };
+	if (content_fetch(q->store, message->content, on_cat, cat) == -1) {
+		cat_failed(q, m->id, errno);
+		free(cat);
+	} else
+		q->cats++;
 	return 0;
 }

@@ -68,6 +68,7 @@ on_underway(void *arg, struct ipc_msg *m)
 	struct queue *q = a->queue;
 	struct recipient *rcpts[DELIVER_RCPTS_MAX];
 	struct msg_underway u;
+	struct delivery *h;
 
 	if (msg_underway_get(m, &u) == -1 || a->underway == AGENT_WINDOW ||
 	    schedule_delivery(q->schedule, u.handout.attempt) != NULL)
@@ -90,9 +91,11 @@ on_underway(void *arg, struct ipc_msg *m)
 		if (rcpts[i] != NULL)
 			queue_unschedule(q, rcpts[i]);
 	}
-	if (schedule_adopt(q->schedule, a->kind, &u.handout, u.nrcpts, u.rcpts,
-		rcpts) == NULL)
+	h = schedule_adopt(
+	    q->schedule, a->kind, &u.handout, u.nrcpts, u.rcpts, rcpts);
+	if (h == NULL)
 		fatal("hand-out");
+	h->sent = true;
 	return 0;
 }
 
@@ -153,8 +156,8 @@ take(struct queue *q, struct delivery *h, const struct msg_result *result,
 			continue;
 		/* A user's process may have died between the delivery and its
 		 * result. */
-		r->maybe |= h->agent == ROUTE_LOCAL &&
-		    reply_class(&result->reply) == 4;
+		r->maybe |=
+		    h->agent == ROUTE_LOCAL && reply_class(&result->reply) == 4;
 		rcpts[(*n)++] = result->rcpts[i];
 		if (r->attempts >= attempts)
 			attempts = r->attempts + 1U;
@@ -211,7 +214,7 @@ on_result(void *arg, struct ipc_msg *m)
 	h = schedule_delivery(q->schedule, result.handout.attempt);
 	if (h == NULL)
 		return unknown(a, &result);
-	if (h->agent != a->kind || h->last ||
+	if (h->agent != a->kind || h->last || !h->sent ||
 	    h->handout.message != result.handout.message)
 		return -1;
 	taken = take(q, h, &result, rcpts, &n);
@@ -244,7 +247,7 @@ static const struct ipc_rule rules[] = {
 /* --- coming and going --------------------------------------------------------
  */
 
-/* Nobody knows what became of it. */
+/* Nobody knows what became of it, if it was there at all. */
 static void
 lose(struct queue *q, struct delivery *h)
 {
@@ -254,6 +257,10 @@ lose(struct queue *q, struct delivery *h)
 		.host = "",
 		.rcpts = rcpts };
 
+	if (!h->sent) {
+		queue_put_off(q, h, 0);
+		return;
+	}
 	for (uint32_t i = 0; i < h->n; i++) {
 		struct recipient *r = h->rcpts[i].rcpt;
 

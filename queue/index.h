@@ -29,6 +29,8 @@ struct content {
 	struct place place;
 	uint32_t refs;			/* messages that name it */
 	bool file;			/* content/NUMBER */
+	bool rotten;			/* fetch.c's: it was found damaged */
+	uint16_t checked;		/* fetch.c's: the minute in which it was whole */
 	TAILQ_ENTRY(content) in_segment;
 	RB_ENTRY(content) by_number;
 };

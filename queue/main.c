@@ -38,6 +38,8 @@ prepare(struct process *p)
 	state.process = p;
 	state.base = p->base;
 	state.conf = p->conf;
+	for (size_t i = 0; i < ROUTE_AGENT_END; i++)
+		state.agents[i].queue = &state;
 	LIST_INIT(&state.smtpds);
 	LIST_INIT(&state.deletions);
 	TAILQ_INIT(&state.unrecorded);

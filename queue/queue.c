@@ -26,13 +26,11 @@ first_due(const struct message *m)
 	return accepted < now ? accepted : now;
 }
 
-/* A message whose content was lost stays for an administrator to see. */
 static void
 plan(struct queue *q, struct message *m)
 {
 	for (uint32_t i = 0; i < m->nrcpts; i++)
-		if (m->rcpts[i].state == RCPT_WAITING &&
-		    (m->flags & MESSAGE_DAMAGED) == 0)
+		if (m->rcpts[i].state == RCPT_WAITING)
 			schedule_add(q->schedule, &m->rcpts[i],
 			    m->rcpts[i].next != 0 ? m->rcpts[i].next
 						  : first_due(m));

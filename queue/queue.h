@@ -4,7 +4,8 @@
  *
  *   from_smtpd.c    messages come in            submit.c   … and go to the log
  *   opening.c       … large ones in pieces
- *   dispatch.c      what is due goes out        outcome.c  results go to the log
+ *   dispatch.c      what is due is asked about  outcome.c  results go to the log
+ *   handout.c       … and goes out
  *   from_lookup.c   routes                      from_agent.c   results come in
  *   from_control.c  admin commands              control_show.c   … about one message
  *
@@ -68,7 +69,7 @@ struct queue {
 	struct pending *asked;		/* recipients whose route is asked for */
 	struct channel *control;	/* NULL: not there */
 	struct deletion_list deletions;	/* that control waits for */
-	uint32_t ndeletions;
+	uint32_t ndeletions, cats;
 	struct event *pump;		/* something may have become due */
 	struct event *limit;		/* of the stop */
 	struct outcome_list unrecorded;	/* results whose commit failed */
@@ -150,6 +151,14 @@ void submit_orphan(struct smtpd *);
 
 void queue_pump(struct queue *);
 void dispatch_begin(struct queue *);	/* makes the event */
+
+/* ---- handout.c ------------------------------------------------------------------ */
+
+/* As much as it takes of what is ready for it. */
+void hand_out(struct agent *);
+/* The recipients of a hand-out that was not sent wait so many seconds; nobody
+ * was asked, so nothing is recorded. */
+void queue_put_off(struct queue *, struct delivery *, int64_t wait);
 
 /* ---- from_lookup.c -------------------------------------------------------------- */
 

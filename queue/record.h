@@ -84,7 +84,8 @@ struct record_rcpt {		/* in a MESSAGE and in a RESULT */
 
 enum message_flags {
 	MESSAGE_BOUNCE = 1,	/* made by us, null reverse-path */
-	MESSAGE_DAMAGED = 2,	/* its content was lost: never delivered */
+	MESSAGE_DAMAGED = 2,	/* its content was found damaged: not delivered
+				 * unless it can be read after all */
 	MESSAGE_COPY = 4	/* in the record only: written again by reclaim, so
 				 * that the history does not tell it twice */
 };

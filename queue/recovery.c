@@ -319,9 +319,9 @@ hold_damaged(struct store *s)
 	     m = index_after(s->index, m->id)) {
 		if (m->place.segment == NULL)
 			s->homeless = true;
-		if (m->place.segment == NULL || !content_there(s, m->content))
+		if (!content_there(s, m->content))
 			m->flags |= MESSAGE_DAMAGED;
-		if (m->flags & MESSAGE_DAMAGED)
+		if (m->place.segment == NULL || m->flags & MESSAGE_DAMAGED)
 			log_error("message-damaged", log_id("id", m->id));
 	}
 }

@@ -102,6 +102,7 @@ struct delivery {
 	struct destination *destination; /* NULL: taken over, or ended */
 	bool running;		/* it takes a place of its agent and destination */
 	bool last;		/* all its answers are here */
+	bool sent;		/* the agent has it; the caller's */
 	uint32_t recording;	/* answers on their way to the disk */
 	size_t memory;		/* of sealed content lent with it; the caller's */
 	RB_ENTRY(delivery) by_attempt;

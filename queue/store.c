@@ -119,7 +119,9 @@ store_index(struct store *s)
 void
 store_threads(struct store *s)
 {
-	if ((s->log = worker_new()) == NULL || (s->file = worker_new()) == NULL)
+	if ((s->log = worker_new()) == NULL ||
+	    (s->file = worker_new()) == NULL ||
+	    (s->reader = worker_new()) == NULL)
 		fatal("store threads");
 }
 
@@ -132,7 +134,8 @@ store_begin(struct store *s, struct event_base *base)
 	s->recheck = evtimer_new(base, admission_on_recheck, s);
 	if (s->submit == NULL || s->retry == NULL || s->recheck == NULL ||
 	    worker_begin(s->log, base) == -1 ||
-	    worker_begin(s->file, base) == -1)
+	    worker_begin(s->file, base) == -1 ||
+	    worker_begin(s->reader, base) == -1)
 		fatal("store events");
 	head_open(s);
 	spare_make(s);
@@ -219,6 +222,7 @@ store_free(struct store *s)
 		return;
 	worker_free(s->log);
 	worker_free(s->file);
+	worker_free(s->reader);
 	head_forget(s);
 	batch_free(s->flying);
 	while ((b = TAILQ_FIRST(&s->waiting)) != NULL) {

@@ -1,8 +1,9 @@
 /*
  * store.h - the log: changes go in, and are told when they are on disk.
  *
- * DESIGN section 4.  Nothing here waits for the disk but the two threads of
- * store_threads (log, large files); all callbacks come from the event loop.
+ * DESIGN section 4.  Nothing here waits for the disk but the three threads of
+ * store_threads (log; large files; contents that are read) and small reads; all
+ * callbacks come from the event loop.
  *
  * Every operation on a file goes through disk.h, the one seam.
  */
@@ -10,6 +11,8 @@
 #define STORE_H
 
 #include <event2/event.h>
+
+#include <errno.h>
 
 #include "queue/index.h"
 
@@ -78,9 +81,19 @@ bool store_writable(const struct store *);
  * The hash of a CONTENT record is checked when it is read from the log.
  * 0, or -1 with errno (EBADMSG: damaged). */
 int content_load(struct store *, const struct content *, size_t max, struct buf *);
-/* A read-only descriptor with the whole content at offset 0: sealed memory, or the
- * file of a large one.  -1 with errno. */
-int content_fd(struct store *, const struct content *);
+/* The whole content at offset 0 of a read-only descriptor: sealed memory, or the
+ * file of a large one, read and checked against its hash by a thread of its own.
+ * done(arg, fd, 0), and fd is closed when that returns; or done(arg, -1, errno),
+ * EBADMSG, EIO or ENOENT where it is damaged.  0, or -1 with the same errnos:
+ * done will not be called. */
+int content_fetch(struct store *, const struct content *,
+    void (*done)(void *arg, int fd, int err), void *arg);
+/* Is it the disk's fault, not ours? */
+static inline bool
+content_is_damaged(int err)
+{
+	return err == EBADMSG || err == EIO || err == ENOENT;
+}
 
 /*
  * A content that comes in pieces and may be larger than memory: kept in memory

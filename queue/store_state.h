@@ -8,7 +8,8 @@
  *   summary.c    what a sealed segment tells   admission.c is there room
  *   reclaim.c    when the oldest segment goes  slice.c     what is live in it is copied
  *   recycle.c    it becomes a spare            content.c   reading back
- *   incoming.c   contents in pieces            history.c   what happened
+ *   fetch.c      … and for others, checked     incoming.c  contents in pieces
+ *   history.c    what happened
  *   history_file.c  its files
  */
 #ifndef STORE_STATE_H
@@ -67,7 +68,7 @@ struct store {
 	uint8_t key[RECORD_KEY];
 	struct index *index;
 	struct event_base *base;
-	struct worker *log, *file;
+	struct worker *log, *file, *reader;
 
 	struct segments segments;
 	struct segment_tree tree;

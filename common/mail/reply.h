@@ -76,6 +76,7 @@ enum reply_name {
 	R_LOCAL_ERROR,		/* 451 4.3.0 */
 	R_QUEUE_ERROR,		/* 451 4.3.0 the log could not be written */
 	R_AGENT_DIED,		/* 451 4.3.0 the delivery process ended */
+	R_DAMAGED,		/* 451 4.3.0 the content is not what was accepted */
 	R_TABLE_ERROR,		/* 451 4.3.0 a table is wrong or unreadable */
 	R_TOO_MANY_RCPTS,	/* 452 4.5.3 */
 	R_NO_SPACE,		/* 452 4.3.1 */

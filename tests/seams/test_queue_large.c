@@ -192,6 +192,74 @@ START_TEST(large_messages_wait_their_turn)
 END_TEST
 
 /* More than fits any window, all of it at once. */
+/* While a large one is read and checked, small ones pass it. */
+START_TEST(a_large_message_delays_no_small_one)
+{
+	static const char *const to[] = { "a@b.example" };
+	const size_t n = 50 * 1024 * 1024;
+	char *content = make_content(n);
+	uint64_t large, small;
+	int fd;
+
+	q->conf.message_size = n;
+	start();
+	fd = open_message("s@example", to, 1, 1);
+	write_all(fd, content, n);
+	close(fd);
+	end_message(n);
+	large = accepted();
+	to_host(to[0], "b.example");
+	small = submit_one("s@example", "c@c.example", "x\r\n");
+	to_host("c@c.example", "c.example");
+	hello(q->remote);
+	delivered_to(q->remote, small, "c@c.example");
+	result(q->remote, 250, SCOPE_RECIPIENT);
+	delivered_to(q->remote, large, to[0]);
+	ck_assert_int_ne(q->k.fd, -1);
+	close(q->k.fd);
+	result(q->remote, 250, SCOPE_RECIPIENT);
+	counted(0);
+	stop();
+	free(content);
+}
+END_TEST
+
+/* … and an agent may go meanwhile, or its recipient be deleted. */
+START_TEST(who_waits_for_a_large_message_may_go)
+{
+	static const char *const to[] = { "a@b.example" };
+	const size_t n = 50 * 1024 * 1024;
+	char *content = make_content(n), id[ID_LEN + 1];
+	int fd;
+
+	q->conf.message_size = n;
+	start();
+	fd = open_message("s@example", to, 1, 1);
+	write_all(fd, content, n);
+	close(fd);
+	end_message(n);
+	id_format(id, accepted());
+	to_host(to[0], "b.example");
+	hello(q->remote);
+	do
+		act(VERB_LIST, false, NULL);
+	while (q->page.rows[0].state != STATE_ACTIVE);
+	if (_i == 0) {
+		close(q->remote);
+		q->remote = seam_connect(&q->d, PEER_REMOTE, 1);
+		hello(q->remote);
+		to_host(to[0], "b.example");
+		delivered_to(q->remote, 0, to[0]);
+		close(q->k.fd);
+		result(q->remote, 250, SCOPE_RECIPIENT);
+	} else
+		act(VERB_DELETE, false, id);
+	counted(0);
+	stop();
+	free(content);
+}
+END_TEST
+
 START_TEST(many_messages)
 {
 	static bool done[MANY];
@@ -257,6 +325,8 @@ main(void)
 	tcase_add_test(t, half_a_message_is_none);
 	tcase_add_test(t, what_makes_no_sense_closes_the_channel);
 	tcase_add_test(t, large_messages_wait_their_turn);
+	tcase_add_test(t, a_large_message_delays_no_small_one);
+	tcase_add_loop_test(t, who_waits_for_a_large_message_may_go, 0, 2);
 	tcase_add_test(t, many_messages);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -166,15 +166,28 @@ damage(const char *text)
 START_TEST(a_damaged_content_is_not_delivered)
 {
 	struct msg_content content;
+	struct msg_detail detail;
 	uint64_t id;
 
+	q->conf.expire = 4;
 	start();
 	id = submit_one("a@example", "bob@example.org", "precious text\r\n");
 	to_mailbox("bob@example.org", "bob");
 	damage("precious text");
 	hello(q->local);
 	silence(q->local);
-	ck_assert_uint_eq(count(), 1);
+	/* It is an attempt like others, and shown. */
+	act(VERB_LIST, false, NULL);
+	ck_assert_uint_eq(q->page.nrows, 1);
+	ck_assert_uint_eq(q->page.rows[0].code, 451);
+	ck_assert_uint_eq(q->page.rows[0].attempts, 1);
+	msg_show_put(seam_body(), &(struct msg_show){ id, 0 });
+	seam_send(q->control, CONTROL_SHOW, 1, -1);
+	seam_recv(q->control, &q->k, CONTROL_DETAIL);
+	ck_assert_int_eq(msg_detail_get(&q->k, &detail), 0);
+	ck_assert(detail.damaged);
+	ck_assert_ptr_nonnull(
+	    strstr(detail.rcpts[0].reply.text, "damaged on our disk"));
 	msg_show_put(seam_body(), &(struct msg_show){ id, 0 });
 	seam_send(q->control, CONTROL_CAT, 1, -1);
 	seam_recv(q->control, &q->k, CONTROL_CONTENT);
@@ -182,10 +195,19 @@ START_TEST(a_damaged_content_is_not_delivered)
 	ck_assert_uint_ne(content.reply.code, 250);
 	ck_assert_int_eq(q->k.fd, -1);
 	/* The others are. */
-	id = submit_one("a@example", "bob@example.org", "more text\r\n");
-	to_mailbox("bob@example.org", "bob");
-	delivered_to(q->local, id, "bob@example.org");
+	id = submit_one("a@example", "eve@example.org", "more text\r\n");
+	to_mailbox("eve@example.org", "eve");
+	delivered_to(q->local, id, "eve@example.org");
 	result(q->local, 250, SCOPE_RECIPIENT);
+	/* And in the end its sender knows. */
+	to_mailbox("bob@example.org", "bob");
+	to_mailbox("bob@example.org", "bob");
+	to_mailbox("a@example", "a");
+	delivered_to(q->local, 0, "a@example");
+	content_has("Status: 5.4.7\r\n");
+	content_has("451 4.3.0 Content of the message was damaged");
+	result(q->local, 250, SCOPE_RECIPIENT);
+	counted(0);
 	stop();
 }
 END_TEST

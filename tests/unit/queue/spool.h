@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <check.h>
+#include <errno.h>
 
 #include "queue/store_state.h"
 
@@ -129,7 +130,8 @@ spool_settle(struct spool *sp)
 	for (int i = 0; i < 100000; i++) {
 		event_base_loop(sp->base, EVLOOP_NONBLOCK);
 		if (worker_idle(s->log) && worker_idle(s->file) &&
-		    s->flying == NULL && reclaim_idle(s) &&
+		    worker_idle(s->reader) && s->flying == NULL &&
+		    reclaim_idle(s) &&
 		    (TAILQ_EMPTY(&s->waiting) ||
 			TAILQ_FIRST(&s->waiting)->nchanges == 0))
 			return;
@@ -265,6 +267,36 @@ spool_result(struct spool *sp, uint64_t id, uint32_t rcpt,
 	change_begin(sp->store);
 	spool_add_result(sp, id, rcpt, state, text);
 	change_commit(sp->store, spool_on_done, sp);
+}
+
+struct spool_fetched {
+	unsigned done;
+	int fd, err;
+};
+
+static inline void
+spool_on_fetched(void *arg, int fd, int err)
+{
+	struct spool_fetched *f = arg;
+
+	f->fd = fd == -1 ? -1 : dup(fd);
+	f->err = err;
+	f->done++;
+}
+
+/* The descriptor that an agent would get, or -1 with errno. */
+static inline int
+spool_fetch(struct spool *sp, const struct message *m)
+{
+	struct spool_fetched f = { .fd = -1 };
+
+	if (content_fetch(sp->store, m->content, spool_on_fetched, &f) == -1)
+		return -1;
+	ck_assert_uint_eq(f.done, 0);
+	spool_until(sp, &f.done, 1);
+	ck_assert((f.fd == -1) == (f.err != 0));
+	errno = f.err;
+	return f.fd;
 }
 
 /* Its content is what spool_accept made of it. */

@@ -136,7 +136,7 @@ check(const struct message *m, size_t size)
 	ck_assert_uint_eq(b.n, size < 10 ? size : 10);
 	buf_fini(&b);
 
-	ck_assert_int_ne(fd = content_fd(sp.store, m->content), -1);
+	ck_assert_int_ne(fd = spool_fetch(&sp, m), -1);
 	ck_assert_int_eq(fstat(fd, &st), 0);
 	ck_assert_int_eq(st.st_size, (off_t)size);
 	/* Nobody who gets it can change it. */
@@ -328,9 +328,11 @@ END_TEST
 START_TEST(rot_is_found_when_read)
 {
 	uint64_t id = spool_accept(&sp, 5000);
+	char name[SEGMENT_DAMAGED_MAX], path[256];
 	struct record_message rec;
 	struct record_rcpt row;
 	struct message *m;
+	struct stat st;
 	struct buf b;
 
 	spool_until(&sp, &sp.done, 1);
@@ -343,8 +345,18 @@ START_TEST(rot_is_found_when_read)
 	    3);
 	ck_assert_int_eq(content_load(sp.store, m->content, 10, &b), -1);
 	ck_assert_int_eq(errno, EBADMSG);
-	ck_assert_int_eq(content_fd(sp.store, m->content), -1);
+	ck_assert_int_eq(spool_fetch(&sp, m), -1);
 	ck_assert_int_eq(errno, EBADMSG);
+	spool_settle(&sp);
+	ck_assert_uint_eq(sp.store->count.damaged, 1);
+	segment_damaged_name(
+	    name, m->place.segment->number, m->content->place.offset);
+	snprintf(path, sizeof path, "%s/damaged/%s", sp.path, name);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_size, (off_t)m->content->place.size);
+	ck_assert_int_eq(spool_fetch(&sp, m), -1);
+	spool_settle(&sp);
+	ck_assert_uint_eq(sp.store->count.damaged, 1);
 	ck_assert_int_eq(
 	    pwrite(m->place.segment->fd, "rot", 3, m->place.offset + 60), 3);
 	ck_assert_int_eq(store_message(sp.store, m, &b, &rec), -1);
@@ -355,6 +367,72 @@ START_TEST(rot_is_found_when_read)
 	    3);
 	ck_assert_int_eq(store_last_reply(sp.store, m, 0, &b, &row), -1);
 	buf_fini(&b);
+	spool_close(&sp);
+}
+END_TEST
+
+/* A file is as long as it was, and not what it was. */
+START_TEST(rot_is_found_in_a_file)
+{
+	uint64_t id = store_id(sp.store);
+	struct incoming *in = incoming_new(sp.store, id);
+	struct message *m;
+	char path[256];
+	int fd, back;
+
+	ck_assert_int_eq(feed(in, LARGE, PIECE), 0);
+	end(in);
+	ck_assert_ptr_nonnull(m = commit(in, id));
+	ck_assert_int_ne(fd = spool_fetch(&sp, m), -1);
+	close(fd);
+	snprintf(path, sizeof path, "%s/content/%016lx", sp.path, id);
+	ck_assert_int_ne(back = open(path, O_RDWR), -1);
+	ck_assert_int_eq(pwrite(back, "?", 1, LARGE / 2), 1);
+	/* as later, when it may have left the memory */
+	m->content->checked = 0;
+	ck_assert_int_eq(spool_fetch(&sp, m), -1);
+	ck_assert_int_eq(errno, EBADMSG);
+	ck_assert_uint_eq(sp.store->count.damaged, 1);
+	/* A disk may come to its senses. */
+	ck_assert_int_eq(
+	    pwrite(back, (char[]){ octet(LARGE / 2) }, 1, LARGE / 2), 1);
+	ck_assert_int_ne(fd = spool_fetch(&sp, m), -1);
+	close(fd);
+	m->content->checked = 0;
+	ck_assert_int_eq(ftruncate(back, LARGE - 1), 0);
+	ck_assert_int_eq(spool_fetch(&sp, m), -1);
+	ck_assert_int_eq(errno, EBADMSG);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(spool_fetch(&sp, m), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	close(back);
+	spool_close(&sp);
+}
+END_TEST
+
+/* Reclaim may copy it, and the segment be used again, while it is read. */
+START_TEST(a_content_may_move_while_it_is_read)
+{
+	struct spool_fetched f = { .fd = -1 };
+	uint64_t id = spool_accept(&sp, 5000);
+	struct message *m;
+	struct place was;
+
+	spool_until(&sp, &sp.done, 1);
+	m = index_find(store_index(sp.store), id);
+	was = m->content->place;
+	/* Its bytes are others', and it lies where they were copied to. */
+	spool_accept(&sp, 5000);
+	spool_until(&sp, &sp.done, 2);
+	m->content->place.offset += 8;
+	ck_assert_int_eq(
+	    content_fetch(sp.store, m->content, spool_on_fetched, &f), 0);
+	m->content->place = was;
+	spool_until(&sp, &f.done, 1);
+	ck_assert_int_eq(f.err, 0);
+	ck_assert_int_ne(f.fd, -1);
+	close(f.fd);
+	ck_assert_uint_eq(sp.store->count.damaged, 0);
 	spool_close(&sp);
 }
 END_TEST
@@ -395,6 +473,8 @@ main(void)
 	tcase_add_loop_test(tc, a_failure_is_told_and_leaves_no_file, 0, 4);
 	tcase_add_test(tc, a_failed_change_leaves_no_file);
 	tcase_add_test(tc, rot_is_found_when_read);
+	tcase_add_test(tc, rot_is_found_in_a_file);
+	tcase_add_test(tc, a_content_may_move_while_it_is_read);
 	tcase_add_test(tc, a_missing_file_holds_its_message);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

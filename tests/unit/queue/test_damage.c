@@ -26,7 +26,8 @@ START_TEST(damage_costs_only_what_it_hits)
 	ck_assert_ptr_nonnull(find(hit));
 	ck_assert_uint_eq(find(hit)->flags & MESSAGE_DAMAGED, MESSAGE_DAMAGED);
 	ck_assert_ptr_null(find(hit)->content->place.segment);
-	ck_assert_int_eq(content_fd(sp.store, find(hit)->content), -1);
+	ck_assert_int_eq(spool_fetch(&sp, find(hit)), -1);
+	ck_assert_int_eq(errno, EBADMSG);
 	spool_close(&sp);
 	/* That it is damaged is known for ever. */
 	spool_open_only(&sp);
