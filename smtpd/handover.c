@@ -131,12 +131,15 @@ static const struct ipc_rule rules[] = {
 void
 handover_failed(void *arg, void *request)
 {
+	const struct smtpd *m = arg;
 	struct connection *c = request;
 	struct reply r;
 
-	(void)arg;
 	reply_make(&r, R_QUEUE_ERROR, NULL);
-	transfer_answer(c, &r);
+	if (m->queue.channel != NULL)
+		transfer_end(c, &r); /* its time is over: queue hears of it */
+	else
+		transfer_answer(c, &r);
 	input_later(c);
 	connection_settle(c);
 }

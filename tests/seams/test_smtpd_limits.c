@@ -74,11 +74,12 @@ small_message_passes(void)
 	close(h->client);
 }
 
-START_TEST(slow_large_messages_keep_out_nobody)
+/* As many large messages as there may be, in the middle of their content; the
+ * first one's id, and its client. */
+static uint32_t
+open_all(const char *content, int *client)
 {
-	char *content = make_content(LARGE);
 	uint32_t first = 0;
-	int late;
 
 	for (int i = 0; i < OPENS; i++) {
 		int pipe;
@@ -87,11 +88,56 @@ START_TEST(slow_large_messages_keep_out_nobody)
 		begin_message();
 		client_send(h->client, content, LARGE);
 		pipe = expect_open(1);
-		if (i == 0)
+		if (i == 0) {
 			first = h->k.id;
+			*client = h->client;
+		}
 		seam_recv(h->queue, &h->k, QUEUE_RCPTS);
 		drain(pipe, LARGE);
 	}
+	return first;
+}
+
+START_TEST(queue_lost_while_others_stand_in_line)
+{
+	char *content = make_content(LARGE);
+	int clients[3] = { -1 };
+
+	open_all(content, &clients[0]);
+	for (int i = 1; i < 3; i++) {
+		greet();
+		begin_message();
+		clients[i] = h->client;
+		client_send(clients[i], content, LARGE);
+	}
+	/* This one has all of it there. */
+	client_say(clients[2], ".");
+	silence(h->queue);
+	close(h->queue);
+	client_expect(clients[2], "451 4.3.0");
+	h->queue = seam_connect(&h->d, PEER_QUEUE, 0);
+	for (int i = 0; i < 2; i++) {
+		client_say(clients[i], ".");
+		client_expect(clients[i], "451 4.3.0");
+	}
+	/* Their places are free again. */
+	greet();
+	begin_message();
+	client_send(h->client, content, LARGE);
+	close(expect_open(1));
+	seam_recv(h->queue, &h->k, QUEUE_RCPTS);
+	small_message_passes();
+	free(content);
+	stop();
+}
+END_TEST
+
+START_TEST(slow_large_messages_keep_out_nobody)
+{
+	char *content = make_content(LARGE);
+	int late;
+	uint32_t first = open_all(content, &late);
+
 	/* One more has to wait… */
 	greet();
 	begin_message();
@@ -302,6 +348,7 @@ main(void)
 	tcase_add_checked_fixture(tc, set_up, NULL);
 	suite_add_tcase(s, tc);
 	tcase_add_test(tc, slow_large_messages_keep_out_nobody);
+	tcase_add_test(tc, queue_lost_while_others_stand_in_line);
 	tcase_add_test(tc, what_all_keep_together_has_a_bound);
 	tcase_add_test(
 	    tc, a_client_that_is_reset_is_noticed_while_nothing_is_read);
