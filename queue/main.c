@@ -10,8 +10,10 @@
 #include "queue/queue.h"
 #include "queue/sandbox.h"
 
-/* Hand-outs of one mailbox at once. */
-#define PER_MAILBOX 4
+/* Hand-outs of one mailbox at once: as many as local delivers in one batch,
+ * and shares the syncs of; a small part of its window, so that one mailbox that
+ * hangs does not hold up all others. */
+#define PER_MAILBOX 32
 
 /* --- set-up ------------------------------------------------------------------
  */
@@ -77,7 +79,8 @@ make_schedule(struct queue *q)
 		.retry_first = c->retry_first,
 		.retry_max = c->retry_max,
 		.expire = c->expire,
-		.in_all = { [ROUTE_LOCAL] = at_least_one(c->local_concurrency),
+		/* Both say in HELLO how many they take. */
+		.in_all = { [ROUTE_LOCAL] = AGENT_WINDOW,
 		    [ROUTE_REMOTE] = AGENT_WINDOW },
 		.of_one = { [ROUTE_LOCAL] = PER_MAILBOX,
 		    [ROUTE_REMOTE] = at_least_one(c->host_concurrency) },

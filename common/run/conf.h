@@ -92,7 +92,7 @@ struct conf {
 	uint32_t retry_max;		/* 4h: longest wait */
 	uint32_t expire;		/* 5d */
 	uint32_t host_concurrency;	/* 20 connections to one next hop */
-	uint32_t local_concurrency;	/* 20 local deliveries at once */
+	uint32_t local_concurrency;	/* 20 processes of local, one for each user */
 	uint32_t history;		/* 7d */
 	uint64_t history_size;		/* 1G */
 	/* time limits of remote, RFC 5321 section 4.5.3.2; connect 30s */

@@ -9,7 +9,9 @@
 
 #include "deliver/local/children.h"
 
-#define LOCAL_WINDOW 64 /* hand-outs at once */
+/* Hand-outs at once: eight mailboxes with as many as queue gives of one
+ * (queue/main.c PER_MAILBOX). */
+#define LOCAL_WINDOW 256
 
 struct agent_conf {
 	struct event_base *base;

@@ -19,7 +19,7 @@
 #include "tests/seams/seam.h"
 
 #define ID	UINT64_C(0x0006403fa1b2c3d4)
-#define WINDOW	64
+#define WINDOW	256
 #define CONTENT "Subject: hello\r\n\r\nfirst\r\n.second\r\n"
 
 struct fixture {
