@@ -19,7 +19,7 @@ LDLIBS	= -lbsd -lsodium -lseccomp -levent_core -pthread
 # A folder is a library of its own, but for its main.c; a program is a main.c
 # with its folder and common/.  Nothing links two folders together.
 FOLDERS	= common/bytes common/mail common/run common/msg master smtpd lookup \
-	  lookup/tables lookup/dns queue deliver/local deliver/remote admin
+	  lookup/tables lookup/dns queue deliver/local deliver/remote admin admin/sendmail
 obj	= $(patsubst %.c,$(O)/%.o,$(filter-out %/main.c $(MAINS),$(foreach d,$1,$(wildcard $d/*.c))))
 COMMON	= $(O)/common.a
 
@@ -27,9 +27,9 @@ COMMON	= $(O)/common.a
 # started by master, those of bin by people.
 MAINS	= master/main.c master/logger.c master/config.c smtpd/main.c \
 	  lookup/main.c lookup/dns/main.c queue/main.c deliver/local/main.c \
-	  deliver/remote/main.c admin/control.c admin/sallyport.c
+	  deliver/remote/main.c admin/control.c admin/sallyport.c admin/sendmail/main.c
 LIBEXEC	= master logger config smtpd lookup resolver queue local remote control
-BIN	= sallyport
+BIN	= sallyport sendmail mailq newaliases
 
 all: $(LIBEXEC:%=$(O)/libexec/%) $(BIN:%=$(O)/bin/%)
 
@@ -49,6 +49,11 @@ $(eval $(call program,libexec/local,deliver/local/main.c,deliver/local))
 $(eval $(call program,libexec/remote,deliver/remote/main.c,deliver/remote))
 $(eval $(call program,libexec/control,admin/control.c,admin/control))
 $(eval $(call program,bin/sallyport,admin/sallyport.c,admin,-ljansson))
+$(eval $(call program,bin/sendmail,admin/sendmail/main.c,admin/sendmail))
+$(O)/bin/sendmail: $(O)/admin/programs.o
+# One program, which looks at the name that it is called by.
+$(O)/bin/mailq $(O)/bin/newaliases: $(O)/bin/sendmail
+	ln -sf sendmail $@
 
 $(COMMON): $(call obj,common/bytes common/mail common/run common/msg)
 	@rm -f $@
@@ -74,6 +79,7 @@ endef
 folder_of = $(or $(value FOLDER_$1),$1)
 FOLDER_common =
 FOLDER_local = deliver/local
+FOLDER_sendmail = admin/sendmail
 FOLDER_remote = deliver/remote
 FOLDER_dns = lookup/dns
 FOLDER_lookup = lookup lookup/tables
@@ -83,6 +89,8 @@ UNIT_LIBS_dns = -lunbound
 UNIT_LIBS_conf = -lconfuse -ljansson
 UNIT_LIBS_admin = -ljansson
 $(foreach t,$(UNIT:$(O)/tests/%=%),$(eval $(call unit,$t,$(if $(filter common/%,$t),,$(call folder_of,$(patsubst %/,%,$(dir $t)))),$(UNIT_LIBS_$(patsubst %/,%,$(dir $t))))))
+
+$(filter $(O)/tests/sendmail/%,$(UNIT)): $(O)/admin/programs.o
 
 $(O)/tests/tools/%: $(O)/tests/tools/%.o $(COMMON)
 	@mkdir -p $(@D)

@@ -8,8 +8,8 @@
 
 #include <jansson.h>
 
+#include "admin/programs.h"
 #include "common/msg/control.h"
-#include "common/run/conf.h"
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
 
@@ -30,10 +30,6 @@ _Noreturn void usage(const char *fmt, ...)
 /* The same for what was asked rightly and cannot be; ends with `status`. */
 _Noreturn void refuse(int status, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-
-/* programs.c: master and config, which stand in libexec beside bin. */
-_Noreturn void program_exec(const char *name, const char *const argv[]);
-struct conf *program_conf(const char *conf_file);
 
 /* client.c: one question, one answer. */
 struct answer {

@@ -124,6 +124,8 @@ admin_connect(struct admin *a)
 	int fd;
 
 	a->conf = program_conf(a->conf_file);
+	if (a->conf == NULL)
+		exit(EXIT_REFUSED);
 	fd = dial(a->conf->runtime);
 	a->base = event_base_new();
 	if (a->base == NULL || evutil_make_socket_nonblocking(fd) == -1 ||

@@ -1,42 +1,45 @@
 /*
- * programs.c - finding and starting the programs of libexec.
+ * programs.c - finding and starting the other programs of the package.
  *
  * Found beside the running file: ../libexec/sallyport when installed,
  * ../libexec in the build tree.  So the same binaries work in both.
  */
 #include <sys/wait.h>
 
+#include <err.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
+#include "admin/programs.h"
 
 static void
 program_path(char path[PATH_MAX], const char *name)
 {
-	static const char *const places[] = { "../libexec/sallyport",
-		"../libexec" };
+	static const char *const places[] = { ".", "../bin", "../sbin",
+		"../libexec/sallyport", "../libexec" };
+	/* Those of libexec are not for anybody's PATH, and not sought in it. */
+	bool command = strcmp(name, "sallyport") == 0;
+	size_t first = command ? 0 : 3, last = command ? 3 : 5;
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 	char *slash;
 
 	if (n == -1)
-		refuse(EXIT_REFUSED, "/proc/self/exe: %s", strerror(errno));
+		err(1, "/proc/self/exe");
 	self[n] = '\0';
 	if ((slash = strrchr(self, '/')) != NULL)
 		*slash = '\0';
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+	for (size_t i = first; i < last; i++) {
 		int len =
 		    snprintf(path, PATH_MAX, "%s/%s/%s", self, places[i], name);
 
 		if (len < PATH_MAX && access(path, X_OK) == 0)
 			return;
 	}
-	refuse(
-	    EXIT_REFUSED, "the program %s is not in %s/../libexec", name, self);
+	errx(1, "the program %s is not in %s/%s", name, self, places[last - 1]);
 }
 
 _Noreturn void
@@ -47,7 +50,7 @@ program_exec(const char *name, const char *const argv[])
 	program_path(path, name);
 	execv(path,
 	    (char *const *)(uintptr_t)argv); /* which changes nothing in it */
-	refuse(EXIT_REFUSED, "%s: %s", path, strerror(errno));
+	err(1, "%s", path);
 }
 
 /* `config` reads the file, says what is wrong with it on standard error, and
@@ -59,8 +62,10 @@ program_conf(const char *conf_file)
 	int fds[2], status;
 	pid_t pid;
 
-	if (pipe(fds) == -1 || (pid = fork()) == -1)
-		refuse(EXIT_REFUSED, "starting config: %s", strerror(errno));
+	if (pipe(fds) == -1 || (pid = fork()) == -1) {
+		warn("starting config");
+		return NULL;
+	}
 	if (pid == 0) {
 		char fd[12];
 		const char *argv[] = { "config", "-c", conf_file, "-o", fd,
@@ -75,7 +80,10 @@ program_conf(const char *conf_file)
 	close(fds[0]);
 	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || conf == NULL)
-		exit(EXIT_REFUSED); /* config has said why */
-	return conf;
+	if (conf != NULL && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return conf;
+	if (conf != NULL)
+		conf_free(conf);
+	free(conf);
+	return NULL;
 }

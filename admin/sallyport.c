@@ -7,8 +7,6 @@
 
 #include "admin/admin.h"
 
-#define CONF_FILE SYSCONFDIR "/sallyport/sallyport.conf"
-
 static const struct verb {
 	const char *name;
 	int (*run)(struct admin *);

@@ -1,0 +1,505 @@
+"""sendmail, mailq and newaliases: what programs on this host use to send mail."""
+import email
+import email.policy
+import os
+import pathlib
+import re
+import smtplib
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import (IS_ROOT, NOBODY, SLOW, Service, directory, maildir, send, stage, wait_for)
+
+USAGE, DATAERR, NOUSER, UNAVAILABLE, IOERR, TEMPFAIL, NOPERM, CONFIG = (64, 65, 67, 69, 74, 75,
+                                                                        77, 78)
+
+
+def on_host(service, argv):
+    """argv where our sendmail is the host's, and the service runs in /run/sallyport."""
+    script = (f"mount -t overlay overlay -o lowerdir={stage()}/bin:/usr/sbin /usr/sbin && "
+              "mount -t tmpfs tmpfs /run && mkdir /run/sallyport && "
+              f'mount --bind {service.dir}/run /run/sallyport && exec "$@"')
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *argv]
+
+
+def people(box, names="any", more=""):
+    """A domain, with everybody or some; a second one, for what is not the first."""
+    users = f'users = "{names}"'
+    deliver = f'deliver = "maildir:{box}/%u"'
+    return (f'domain "example.org" {{ {users} {deliver} }}\n'
+            f'domain "two.example" {{ users = "any" deliver = "maildir:{box}/two-%u" }}\n{more}')
+
+
+class Case(unittest.TestCase):
+    """One service for each class."""
+    more = ""
+    names = "any"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.box = directory("box", NOBODY)
+        cls.service = Service(people(cls.box, cls.names, cls.more), hostname="mx.example")
+        cls.submit = cls.service.dir / "run/submit.sock"
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.service.stop() == 0
+
+    def run_as(self, uid, argv, **kw):
+        if IS_ROOT and uid:
+            argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
+        return subprocess.run(argv, capture_output=True, timeout=120 * SLOW, **kw)
+
+    def sendmail(self, *args, data=b"hello\n", code=0, program="sendmail", uid=0, **kw):
+        if "stdin" not in kw:
+            kw["input"] = data
+        done = self.run_as(uid, [str(stage() / "bin" / program), "-C",
+                                 str(self.service.conf_file), *args], **kw)
+        self.assertEqual(done.returncode, code, (args, done.stdout, done.stderr))
+        if code:        # a line that says why, in whatever stream
+            self.assertRegex(done.stderr + done.stdout, rb"\A[^\n]+\n")
+        return done
+
+    def got(self, name, n=1):
+        """The messages of a mailbox, once there are n; it is empty again."""
+        def there():
+            found = maildir(self.box / name)
+            return found if len(found) >= n else None
+        found = wait_for(there)
+        self.assertEqual(len(found), n)
+        for f in (self.box / name / "new").iterdir():
+            f.unlink()
+        return found
+
+    def split(self, raw):
+        """(what was put above it, the message of the client)"""
+        head, _, body = raw.partition(b"\n\n")
+        return email.message_from_bytes(raw, policy=email.policy.default), body
+
+    def nothing_came(self):
+        """Nothing is under way: smtpd has seen the end of all sessions."""
+        self.service.wait_empty()
+        self.assertEqual([p for p in self.box.rglob("new/*")], [])
+
+
+class Messages(Case):
+    def test_a_line_is_a_message(self):
+        self.sendmail("alice", data=b"hello\n")
+        raw = self.got("alice")[0]
+        m, body = self.split(raw)
+        self.assertEqual(body, b"hello\n")
+        self.assertRegex(m["Received"], r"\Aby mx\.example \(Sallyport, from userid \d+\)\s+"
+                         r"id [0-9a-f]{16}\s+for <alice@example\.org>;")
+        ident = re.search(r"id ([0-9a-f]{16})", m["Received"]).group(1)
+        self.assertEqual(m["Message-ID"], f"<{ident}@mx.example>")
+        self.assertLess(abs(time.time() - m["Date"].datetime.timestamp()), 60 * SLOW)
+        self.assertTrue(m["From"].addresses[0].addr_spec.endswith("@example.org"))
+        self.assertEqual(m["Return-Path"], f"<{m['From'].addresses[0].addr_spec}>")
+
+    def test_what_is_there_stays(self):
+        text = (b"Date: Thu, 1 Jan 1970 00:00:00 +0000\nSubject:  two  blanks \n"
+                b"\tand a fold\nFROM: x@y\nmessage-id: <a@b>\nX: y\n\n  body\n..\n\n")
+        self.sendmail("alice", data=text)
+        raw = self.got("alice")[0]
+        self.assertTrue(raw.endswith(b"\n" + text))
+        self.assertEqual(raw.lower().count(b"\nmessage-id:"), 1)
+        self.assertEqual(raw.lower().count(b"\ndate:"), 1)
+        self.assertEqual(raw.lower().count(b"\nfrom:"), 1)
+
+    def test_several_recipients_written_in_all_ways(self):
+        self.sendmail("alice", "Bob <bob>", "carol@two.example,dave", "\"x, y\" <eve@example.org>")
+        for name in ("alice", "bob", "two-carol", "dave", "eve"):
+            self.got(name)
+
+    def test_t_takes_them_from_the_header(self):
+        self.sendmail("-t", "frank", data=b"To: Alice <alice>,\n bob@example.org (Bob)\n"
+                      b"cc: friends: carol;, undisclosed-recipients:;\nBCC: dave,\n\teve\n"
+                      b"Subject: x\n\nTo: nobody\n")
+        for name in ("alice", "bob", "carol", "dave", "eve", "frank"):
+            raw = self.got(name)[0]
+            self.assertNotIn(b"\nbcc", raw.lower())
+            self.assertNotIn(b"eve", raw.replace(b"Delivered-To: eve", b""))
+            self.assertIn(b"\ncc: friends: carol;, undisclosed-recipients:;\nSubject: x\n\n"
+                          b"To: nobody\n", raw)
+        self.nothing_came()
+
+    def test_t_resent(self):
+        self.sendmail("-t", data=b"Resent-To: alice\nResent-Bcc: bob\nTo: carol\nBcc: dave\n\nx\n")
+        for name in ("alice", "bob"):
+            self.assertNotIn(b"cc:", self.got(name)[0])
+        self.nothing_came()
+
+    def test_senders(self):
+        for args, path, name in (
+                (["-f", "x@y.example"], "x@y.example", "x@y.example"),
+                (["-fx@y.example", "-FThe X"], "x@y.example", "The X <x@y.example>"),
+                (["-r", "x"], "x@example.org", "x@example.org"),
+                (["-f", "An X <x@two.example>"], "x@two.example", "x@two.example"),
+                (["-f", "<>"], "", "MAILER-DAEMON@mx.example"),
+                (["-f", "", "-F", "x"], "", "MAILER-DAEMON@mx.example"),
+                (["-f", "\"a b\"@y"], "\"a b\"@y", "\"a b\"@y")):
+            with self.subTest(args):
+                self.sendmail(*args, "alice", env={"PATH": os.environ["PATH"]})
+                raw = self.got("alice")[0].decode()
+                self.assertIn(f"Return-Path: <{path}>\n", raw)
+                self.assertIn(f"\nFrom: {name}\n", raw)
+        self.sendmail("-fx@y", "alice", env={"NAME": "N. \"A\""})
+        self.assertIn(b'\nFrom: "N. \\"A\\"" <x@y>\n', self.got("alice")[0])
+
+    def test_a_dot_ends_it_without_i(self):
+        self.sendmail("alice", data=b"a\n.\nb\n")
+        self.assertTrue(self.got("alice")[0].endswith(b"\n\na\n"))
+        for args in (["-i"], ["-oi"], ["-o", "i"]):
+            self.sendmail(*args, "alice", data=b"a\n.\nb\n..\n.")
+            self.assertTrue(self.got("alice")[0].endswith(b"\n\na\n.\nb\n..\n.\n"))
+
+    def test_line_ends(self):
+        self.sendmail("alice", data=b"Subject: x\rBcc: bob\r\n\r\n10%\r20%\nlast")
+        self.assertTrue(self.got("alice")[0].endswith(
+            b"Subject: x Bcc: bob\n\n10% 20%\nlast\n"))
+        self.nothing_came()
+
+    def test_odd_messages(self):
+        above = rb"(?s)\AReturn-Path: .*\nReceived: .*\nMessage-ID: .*\nDate: .*\nFrom: [^\n]*\n"
+        for text, rest in ((b"", b"\n?"), (b"\n", b"\n"), (b"\n\nx\n", b"\n\nx\n"),
+                           (b" indented\nFrom: x\n", b"\n indented\nFrom: x\n"),
+                           (b"From x Mon Nov 23\nX: y\n\nz\n", b"X: y\n\nz\n"),
+                           (b"no field\n\nX: y\n", b"\nno field\n\nX: y\n"),
+                           (b"X: y\nno field\n", b"X: y\n\nno field\n")):
+            with self.subTest(text):
+                self.sendmail("alice", data=text)
+                self.assertRegex(self.got("alice")[0], above + rest + rb"\Z")
+
+    def test_octets_above_127_and_long_lines(self):
+        for args in ([], ["-B8BITMIME"], ["-B", "7BIT"]):
+            text = b"Subject: \xc3\xa4\n\n" + bytes(range(128, 256)) + b"x" * 5000 + b"\n"
+            self.sendmail(*args, "alice", data=text)
+            self.assertTrue(self.got("alice")[0].endswith(text))
+
+    def test_options_that_mean_nothing_here(self):
+        done = self.sendmail("-odb", "-oem", "-v", "-U", "-G", "-n", "-m", "-em", "-h", "3", "-L",
+                             "x", "-X", "log", "-O", "Timeout.queuereturn=1", "-p", "SMTP:x",
+                             "-A", "-d0.1", "-T1h", "-bm", "-N", "success,delay", "-R", "hdrs",
+                             "-V", "id 1", "--", "alice")
+        self.got("alice")
+        self.assertRegex(done.stdout, rb"\A[0-9a-f]{16} queued\n\Z")      # by -v
+        self.assertEqual(done.stderr, b"")
+        quiet = self.sendmail("alice")
+        self.assertEqual(quiet.stdout + quiet.stderr, b"")
+        self.got("alice")
+
+    def test_twenty_megabytes(self):
+        line = b"y" * 70 + b"\n"
+        for head in (b"", b"To: alice\nBcc: bob\n\n"):
+            text = line * 300000
+            self.sendmail("-i", *(["-t"] if head else ["alice"]), data=head + text)
+            raw = self.got("alice")[0]
+            self.assertTrue(raw.endswith(b"\n\n" + text))
+            if head:
+                self.got("bob")
+
+    def test_the_uid_is_what_the_kernel_says(self):
+        self.sendmail("alice", uid=NOBODY)
+        uid = NOBODY if IS_ROOT else os.getuid()
+        self.assertIn(f"(Sallyport, from userid {uid})".encode(), self.got("alice")[0])
+        self.assertIn(f"uid {uid}", [e["client"] for e in self.service.events("connect")
+                                     if e["listener"] == "submit.sock"])
+
+
+class Refusals(Case):
+    names = "file:users"
+    more = 'message_size = "2M"\nmax_recipients = 5\n'
+
+    @classmethod
+    def setUpClass(cls):
+        cls.box = directory("box", NOBODY)
+        cls.service = Service(people(cls.box, cls.names, cls.more), start=False)
+        (cls.service.dir / "users").write_text("alice\nbob\n" +
+                                               "".join(f"u{i}\n" for i in range(12)))
+        cls.service.start()
+
+    def test_an_unknown_recipient_among_others(self):
+        done = self.sendmail("alice", "nobody-here", "bob", code=NOUSER)
+        self.assertRegex(done.stderr, rb"\Asendmail: nobody-here: 550 5\.1\.1 [^\n]*\n\Z")
+        self.got("alice")
+        self.got("bob")
+        self.sendmail("nobody-here", code=NOUSER)
+        self.nothing_came()
+
+    def test_addresses_that_are_none(self):
+        for word in ("a@@b", "a b", "<>", "a\nb", "a\r\nRCPT TO:<bob>", "a\tb@c", "a\x07b", "x@",
+                     "alice, <", "a" * 300):
+            self.sendmail("bob", word, code=USAGE)
+            self.sendmail("-f", word if word != "<>" else "<<>", "bob", code=USAGE)
+        self.sendmail("-t", data=b"To: bob, a b\n\nx\n", code=DATAERR)
+        self.sendmail("-t", data=b"Subject: x\n\nTo: bob\n", code=DATAERR)
+        self.sendmail("-t", data=b"X: y\n" * 300000 + b"To: bob\n\n", code=DATAERR)
+        self.sendmail(code=USAGE)
+        self.sendmail("-y", "bob", code=USAGE)
+        self.sendmail("-bd", code=USAGE)
+        self.nothing_came()
+
+    def test_what_cannot_be_sent(self):
+        self.sendmail("bob", data=b"a\0b", code=DATAERR)
+        self.sendmail("bob", data=b"x\n" * 800000 + b"\0", code=DATAERR)
+        self.sendmail("bob", data=b"x" * 77 + b"\n", code=0)
+        self.got("bob")
+        self.sendmail("bob", data=(b"x" * 77 + b"\n") * 40000, code=DATAERR)
+        self.nothing_came()
+
+    def test_standard_input_that_fails(self):
+        with open(self.service.dir / "nothing", "wb") as f:      # not open for reading
+            self.sendmail("bob", stdin=f, code=IOERR)
+        with open("/dev/null", "wb") as f:
+            self.sendmail("bob", stdin=f, code=IOERR)
+        folder = os.open("/", os.O_RDONLY)
+        self.sendmail("bob", stdin=folder, code=IOERR)
+        os.close(folder)
+        sh = ["sh", "-c", f'"$@" <&-', "sh", str(stage() / "bin/sendmail"), "-C",
+              str(self.service.conf_file), "bob"]
+        self.assertEqual(subprocess.run(sh, capture_output=True).returncode, IOERR)
+        sh[2] = '"$@" <&- >&- 2>&-'
+        self.assertEqual(subprocess.run(sh).returncode, IOERR)
+        self.nothing_came()
+
+    def test_it_is_never_sent_in_part(self):
+        """It is killed while it writes; the service has half of the message."""
+        argv = [str(stage() / "bin/sendmail"), "-C", str(self.service.conf_file), "bob"]
+        for sent in (b"x\n" * 10, b"x" * 77 + b"\n"):
+            sent = sent * 18000
+            before = len(self.service.events("disconnect"))
+            p = subprocess.Popen(argv, stdin=subprocess.PIPE)
+            p.stdin.write(sent)
+            p.stdin.flush()
+            wait_for(lambda: len(sent) < 1 << 20 or
+                     len(self.service.events("connect")) > before)
+            p.kill()
+            p.wait()
+            p.stdin.close()
+        self.nothing_came()
+
+    def test_more_recipients_than_a_message_may_have(self):
+        rcpts = [f"u{i}" for i in range(12)]
+        self.sendmail(*rcpts)
+        for r in rcpts:
+            self.got(r)
+        # What is too large to be kept goes to the first ones, and says so.
+        done = self.sendmail(*rcpts, data=(b"x" * 77 + b"\n") * 20000, code=TEMPFAIL)
+        self.assertEqual(done.stderr.count(b"452 4.5.3"), 7)
+        for r in rcpts[:5]:
+            self.got(r)
+        self.nothing_came()
+
+    def test_verify(self):
+        done = self.sendmail("-bv", "alice", "nobody-here", code=NOUSER)
+        self.assertRegex(done.stdout, rb"\Aalice: 250 2\.1\.5 .*\nnobody-here: 550 5\.1\.1 .*\n\Z")
+        self.nothing_came()
+
+
+class Away(Case):
+    def test_without_a_service(self):
+        self.service.stop()
+        try:
+            for args in (["alice"], ["-t"]):
+                done = self.sendmail(*args, data=b"To: alice\n\nx\n", code=TEMPFAIL)
+                self.assertRegex(done.stderr, rb"\Asendmail: no mail service is running \([^\n]*"
+                                 rb"submit\.sock[^\n]*\n\Z")
+            done = self.sendmail("-bs", data=b"QUIT\r\n", code=TEMPFAIL)
+            self.assertRegex(done.stdout, rb"\A421 4\.3\.2 [^\r\n]*\r\n\Z")
+            self.sendmail(program="mailq", code=TEMPFAIL, uid=NOBODY)
+            # a file that is left over is not a service
+            s = socket.socket(socket.AF_UNIX)
+            s.bind(str(self.submit))
+            s.close()
+            if IS_ROOT:
+                os.chown(self.submit, NOBODY, NOBODY)
+            self.sendmail("alice", code=TEMPFAIL)
+        finally:
+            self.service.start()
+        self.assertEqual(self.submit.stat().st_mode & 0o777, 0o666)
+        self.sendmail("alice")
+        self.got("alice")
+
+    def test_the_configuration_is_wrong(self):
+        done = subprocess.run([str(stage() / "bin/sendmail"), "-C", "/nonexistent", "alice"],
+                              input=b"x", capture_output=True)
+        self.assertEqual(done.returncode, CONFIG)
+
+    def test_another_one_does_not_start(self):
+        other = Service(people(self.box), start=False)
+        other.conf_file.write_text(self.service.conf_file.read_text().replace(
+            str(self.service.spool), str(other.spool)))
+        other.start(wait=False)
+        self.assertEqual(other.proc.wait(30 * SLOW), 1)
+        self.assertIn("already running", other.log_text())
+        self.sendmail("alice")
+        self.got("alice")
+
+
+@unittest.skipUnless(IS_ROOT, "needs root, to put sendmail in its usual place")
+class Limits(Case):
+    """A user who is out of everything is served, or told to try again."""
+
+    def limited(self, data=b"hello\n", **limits):
+        """Whether it was sent; then it came, and else it did not."""
+        words = [f"--{name}={value}:{value}" for name, value in limits.items()]
+        done = subprocess.run(on_host(self.service, ["prlimit", *words, "/usr/sbin/sendmail",
+                                                     "-f", "x@y", "alice"]),
+                              input=data, capture_output=True, timeout=60 * SLOW)
+        if done.returncode == 0:
+            self.assertTrue(self.got("alice")[0].endswith(b"\n\n" + data))
+            return True
+        # 127: the loader, with what it says itself
+        self.assertIn(done.returncode, (TEMPFAIL, 127), (limits, done.stderr))
+        self.assertNotEqual(done.stderr, b"")
+        return False
+
+    def test_limits(self):
+        self.assertTrue(self.limited())
+        self.assertTrue(self.limited(nofile=8))
+        self.assertTrue(self.limited(nofile=4))
+        self.assertFalse(self.limited(nofile=3))
+        self.assertTrue(self.limited(fsize=0))
+        self.assertTrue(self.limited(fsize=0, data=b"x\n" * 1000000))
+        self.assertTrue(self.limited(nproc=1))
+        self.assertTrue(self.limited(stack=256 * 1024))
+        self.nothing_came()
+
+    @unittest.skipIf(SLOW > 1, "a sanitized program needs a terabyte of addresses")
+    def test_memory(self):
+        text = (b"x" * 77 + b"\n") * 270000
+        sent = [self.limited(**{"as": size}, data=text)
+                for size in range(2400 << 10, 6000 << 10, 240 << 10)]
+        # less would not be a limit, more would not be little
+        self.assertFalse(sent[0])
+        self.assertTrue(sent[-1])
+        self.nothing_came()
+
+
+class Slow(Case):
+    more = 'data_timeout = "1s"\ncommand_timeout = "2s"\n'
+
+    def test_a_job_may_take_its_time(self):
+        for first in (b"hello\n", b"x\n" * 600000):
+            p = subprocess.Popen([str(stage() / "bin/sendmail"), "-C",
+                                  str(self.service.conf_file), "alice"], stdin=subprocess.PIPE)
+            p.stdin.write(first)
+            p.stdin.flush()
+            time.sleep(5)
+            p.stdin.write(b"the end\n")
+            p.stdin.close()
+            self.assertEqual(p.wait(60 * SLOW), 0)
+            self.assertTrue(self.got("alice")[0].endswith(first + b"the end\n"))
+
+    def test_a_stranger_may_not(self):
+        t = self.service.talk()
+        t("EHLO x")
+        t("MAIL FROM:<a@b>")
+        t("RCPT TO:<alice@example.org>")
+        t("DATA")
+        self.assertEqual(t.reply(), 421)
+
+
+class Dialogue(Case):
+    def test_bs(self):
+        done = self.sendmail("-bs", data=b"EHLO x\r\nMAIL FROM:<a>\r\nRCPT TO:<alice>\r\nDATA\r\n"
+                             b"Subject: by hand\r\n\r\nx\r\n.\r\nQUIT\r\n")
+        codes = re.findall(rb"(?m)^(\d+) ", done.stdout)
+        self.assertEqual(codes, b"220 250 250 250 354 250 221".split())
+        self.assertIn(b"250-XQUALIFY example.org\r\n", done.stdout)
+        self.assertIn(b"Return-Path: <a@example.org>\n", self.got("alice")[0])
+        # without QUIT, and with an end in the middle of a message
+        self.sendmail("-bs", data=b"EHLO x\r\nMAIL FROM:<a>\r\n")
+        self.sendmail("-bs", data=b"EHLO x\r\nMAIL FROM:<a>\r\nRCPT TO:<alice>\r\nDATA\r\nx\r\n")
+        self.nothing_came()
+
+    def test_bs_from_python(self):
+        service = self.service
+
+        class Piped(smtplib.SMTP):
+            def _get_socket(self, host, port, timeout):
+                ours, theirs = socket.socketpair()
+                self.child = subprocess.Popen([str(stage() / "bin/sendmail"), "-C",
+                                               str(service.conf_file), "-bs"],
+                                              stdin=theirs, stdout=theirs)
+                theirs.close()
+                ours.settimeout(60 * SLOW)
+                return ours
+
+        text = "Subject: py\r\n\r\n" + ".y" * 30 + "\r\n.\r\n" * 100000
+        with Piped("local") as s:
+            self.assertEqual(s.sendmail("me", ["alice", "bob@two.example"], text), {})
+        self.assertEqual(s.child.wait(20), 0)
+        for name in ("alice", "two-bob"):
+            self.assertTrue(self.got(name)[0].endswith(text.replace("\r\n", "\n").encode()))
+
+    def test_any_program_may_speak_on_the_socket(self):
+        class Unix(smtplib.SMTP):
+            def _get_socket(self, host, port, timeout):
+                s = socket.socket(socket.AF_UNIX)
+                s.connect(host)
+                return s
+        with Unix(str(self.submit)) as s:
+            s.sendmail("someone@far.example", ["alice"], "x: y\r\n\r\nz\r\n")
+        m, _ = self.split(self.got("alice")[0])
+        self.assertEqual(m["From"], "someone@far.example")
+        self.assertIsNotNone(m["Message-ID"])
+        # and may relay, as may whoever is on loopback, but nothing is added there
+        send(self.service.port, content=b"x: y\r\n\r\nz\r\n.\r\n", rcpts=["alice@example.org"])
+        self.assertIsNone(self.split(self.got("alice")[0])[0]["Message-ID"])
+        t = self.service.talk()
+        t("EHLO x")
+        self.assertNotIn("XQUALIFY", "".join(t.lines))
+        self.assertEqual(t("MAIL FROM:<alice>"), 501)
+        t.close()
+
+    def test_many_at_once(self):
+        """Midnight: every job of cron writes at the same time."""
+        argv = [str(stage() / "bin/sendmail"), "-C", str(self.service.conf_file), "alice"]
+        many = [subprocess.Popen(argv, stdin=subprocess.PIPE) for _ in range(150)]
+        for i, p in enumerate(many):
+            p.stdin.write(b"%d\n" % i)
+            p.stdin.close()
+        self.assertEqual({p.wait(60 * SLOW) for p in many}, {0})
+        self.assertEqual(sorted(int(m.split(b"\n\n")[1]) for m in self.got("alice", 150)),
+                         list(range(150)))
+
+
+class Queue(Case):
+    more = 'route "away.example" { via = "smtp://127.0.0.1:1" }\n'
+
+    def test_mailq_and_q(self):
+        uid = NOBODY        # who runs the service
+        for words in (["mailq"], ["sendmail", "-bp"]):
+            done = self.sendmail(*words[1:], program=words[0], uid=uid)
+            self.assertEqual(done.stdout, b"Mail queue is empty\n")
+        self.sendmail("-f", "a@b.example", "x@away.example", "y@away.example")
+        wait_for(lambda: all(r["state"] == "deferred" for r in self.service.rows()))
+        done = self.sendmail(program="mailq", uid=uid)
+        self.assertEqual(done.stdout, self.service.command("queue", "list").stdout.encode())
+        self.assertIn(b"<x@away.example>", done.stdout)
+        before = len(self.service.rows("code=451"))
+        for args, n in ((["-q"], 2), (["-qRx@"], 1), (["-qSa@b"], 2), (["-qSnobody"], 0),
+                        (["-qI" + self.service.rows()[0]["id"]], 2)):
+            done = self.sendmail(*args, uid=uid)
+            self.assertTrue(done.stdout.startswith(b"%d recipient" % n), done.stdout)
+        self.assertEqual(len(self.service.rows()), before)
+        self.service.command("queue", "delete", "all", check=0)
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_others_may_not(self):
+        for args in (["-bp"], ["-q"]):
+            done = self.sendmail(*args, uid=2002, code=NOPERM)
+            self.assertRegex(done.stderr, rb"\Asendmail: [^\n]*root[^\n]*\n\Z")
+
+    def test_newaliases_has_nothing_to_do(self):
+        for words in (["newaliases"], ["sendmail", "-bi"], ["sendmail", "-I"]):
+            done = self.sendmail(*words[1:], program=words[0], data=b"")
+            self.assertEqual(done.stdout + done.stderr, b"")
+
+
+if __name__ == "__main__":
+    unittest.main()
