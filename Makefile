@@ -39,7 +39,7 @@ $(O)/$1: $(O)/$(2:.c=.o) $(call obj,$3) $(COMMON)
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS) $4
 endef
 $(eval $(call program,libexec/master,master/main.c,master))
-$(eval $(call program,libexec/logger,master/logger.c,master/logger))
+$(eval $(call program,libexec/logger,master/logger.c,master/logger,-ljansson))
 $(eval $(call program,libexec/config,master/config.c,master/conf,-lconfuse -ljansson))
 $(eval $(call program,libexec/smtpd,smtpd/main.c,smtpd))
 $(eval $(call program,libexec/lookup,lookup/main.c,lookup lookup/tables))
@@ -86,6 +86,7 @@ FOLDER_lookup = lookup lookup/tables
 FOLDER_conf = master/conf
 FOLDER_logger = master/logger
 UNIT_LIBS_dns = -lunbound
+UNIT_LIBS_logger = -ljansson
 UNIT_LIBS_conf = -lconfuse -ljansson
 UNIT_LIBS_admin = -ljansson
 $(foreach t,$(UNIT:$(O)/tests/%=%),$(eval $(call unit,$t,$(if $(filter common/%,$t),,$(call folder_of,$(patsubst %/,%,$(dir $t)))),$(UNIT_LIBS_$(patsubst %/,%,$(dir $t))))))

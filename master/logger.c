@@ -2,29 +2,35 @@
  * logger.c - one log out of the pipes of all processes.
  *
  * Adds the time and the name of the process to each line and writes it to
- * standard error.  Nobody waits for the log: when what reads it is slow, logger
- * stops reading, the pipes fill, and log.h drops lines and counts them where
- * they are made.  All that it reads may come from a process that was broken
- * into; lines.h makes it harmless.
+ * standard error, or to the syslog service, whose socket master opens for it
+ * whenever it asks.  Nobody waits for the log: when what reads it is slow or
+ * away, logger stops reading, the pipes fill, and log.h drops lines and counts
+ * them where they are made.  All that it reads may come from a process that was
+ * broken into; lines.h makes it harmless.
  */
 #include <sys/queue.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
-#include <poll.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/msg/master.h"
+#include "common/msg/reply.h"
 #include "common/run/process.h"
 #include "master/logger/lines.h"
+#include "master/logger/sink.h"
 
 #define READ_MAX PIPE_BUF
 /* All that one read can become: lines of one byte, each with what stands before
  * it, or long ones of which every byte is escaped. */
-#define TEXT_MAX (READ_MAX * 32 + 2 * LINES_TEXT_MAX)
+#define TEXT_MAX      (READ_MAX * 64 + 2 * LINES_TEXT_MAX)
+#define RETRY_SECONDS 1 /* until syslog is looked for again */
+#define STOP_WAIT     2 /* at the end, until standard error gets the rest */
+#define PAUSE_WORTH   5 /* seconds without the log that it tells of */
 
 struct source {
 	LIST_ENTRY(source) link;
@@ -37,15 +43,32 @@ struct source {
 
 struct logger {
 	struct process *process;
-	int out;
-	struct event *writable; /* while the reader of the log is slow */
+	int err; /* the standard error that we got */
+	struct lines_form form;
+	struct sink sink;
+	struct event *writable; /* of the sink; NULL: there is none */
+	struct event *retry;	/* syslog is away; or, at the end, is slow */
+	bool complained;	/* that it is */
+	bool paused;		/* nothing is read */
+	time_t since;		/* … since then, CLOCK_MONOTONIC */
 	LIST_HEAD(, source) sources;
-	uint64_t nlines;
+	uint64_t nlines, lost, lost_told;
 	/* Lines that belong into one write; a reader of a pipe gets each whole.
 	 */
 	char text[TEXT_MAX];
 	size_t n;
 };
+
+static void go_on(struct logger *);
+
+static time_t
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
 
 static void
 logger_exit_if_done(struct logger *l)
@@ -57,71 +80,182 @@ logger_exit_if_done(struct logger *l)
 		process_exit(l->process);
 }
 
+/* --- where it goes --------------------------------------------------------- */
+
 static void
-pause_reading(struct logger *l)
+detach(struct logger *l)
 {
-	struct source *s;
-
-	if (event_add(l->writable, NULL) == -1)
-		return; /* a kind of file that poll() reports and epoll cannot
-			 */
-	LIST_FOREACH(s, &l->sources, link)
-	event_del(s->readable);
-}
-
-/* False: not now. */
-static bool
-flush(struct logger *l)
-{
-	struct pollfd p = { .fd = l->out, .events = POLLOUT };
-	size_t done = 0;
-
-	while (done < l->n) {
-		size_t piece = l->n - done < PIPE_BUF ? l->n - done : PIPE_BUF;
-		ssize_t n = -1;
-
-		/* A pipe that is writable has room for PIPE_BUF bytes. */
-		if (poll(&p, 1, 0) == 1)
-			n = write(l->out, l->text + done, piece);
-		else
-			errno = EAGAIN;
-		if (n == -1 && errno == EAGAIN)
-			break;
-		/* Any other error: nobody reads, or a full disk.  Those lines
-		 * are lost, as the next ones may not be. */
-		done += n > 0 ? (size_t)n : piece;
-	}
-	memmove(l->text, l->text + done, l->n - done);
-	l->n -= done;
-	return l->n == 0;
+	if (l->writable != NULL)
+		event_free(l->writable);
+	l->writable = NULL;
+	if (l->sink.fd != -1 && l->sink.fd != l->err)
+		close(l->sink.fd);
+	l->sink.fd = -1;
 }
 
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)
 {
-	struct logger *l = arg;
+	(void)fd;
+	(void)what;
+	go_on(arg);
+}
+
+static void
+attach(struct logger *l, int fd, bool datagrams)
+{
+	detach(l);
+	l->sink = (struct sink){ fd, datagrams };
+	l->form.syslog = datagrams;
+	l->writable = event_new(l->process->base, fd, EV_WRITE, on_writable, l);
+	if (l->writable == NULL)
+		fatalx("logger", "no events");
+}
+
+static void
+pause_reading(struct logger *l)
+{
 	struct source *s;
+
+	if (l->paused)
+		return;
+	l->paused = true;
+	l->since = now();
+	LIST_FOREACH(s, &l->sources, link)
+	event_del(s->readable);
+}
+
+static void
+resume_reading(struct logger *l)
+{
+	struct source *s;
+
+	if (!l->paused)
+		return;
+	l->paused = false;
+	LIST_FOREACH(s, &l->sources, link)
+	event_add(s->readable, NULL);
+	if (now() - l->since >= PAUSE_WORTH)
+		log_warn("log_resumed", log_num("seconds", now() - l->since));
+}
+
+static void
+retry_in(struct logger *l, int seconds)
+{
+	const struct timeval t = { .tv_sec = seconds };
+
+	evtimer_add(l->retry, &t);
+}
+
+/* What syslog does not take at the end goes where it would without it. */
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct logger *l = arg;
 
 	(void)fd;
 	(void)what;
-	if (!flush(l)) {
-		event_add(l->writable, NULL);
-		return;
+	if (l->process->stopping) {
+		attach(l, l->err, false);
+		go_on(l);
+	} else if (l->process->master != NULL) {
+		(void)channel_begin(l->process->master, MASTER_SYSLOG, 0);
+		(void)channel_send(l->process->master, -1);
 	}
-	LIST_FOREACH(s, &l->sources, link)
-	event_add(s->readable, NULL);
 }
+
+/* Standard error, once, with what nobody else can say. */
+static void
+complain(struct logger *l)
+{
+	static const struct lines_form plain = { false, false };
+	const struct sink err = { l->err, false };
+	char text[LINES_TEXT_MAX];
+	struct timespec t;
+	uint64_t lost;
+	size_t n;
+
+	if (l->complained)
+		return;
+	l->complained = true;
+	clock_gettime(CLOCK_REALTIME, &t);
+	n = lines_format(text, &plain, &t, peer_name(PEER_LOGGER),
+	    SPAN("event=syslog_away level=error"));
+	(void)sink_write(&err, text, &n, &lost);
+}
+
+static int
+on_syslog(void *arg, struct ipc_msg *m)
+{
+	struct process *p = arg;
+	struct logger *l = p->state;
+
+	if (msg_empty_get(m) == -1)
+		return -1;
+	if (l->sink.fd != -1 || l->process->stopping)
+		return 0;
+	if (m->fd == -1) {
+		complain(l);
+		retry_in(l, RETRY_SECONDS);
+		return 0;
+	}
+	attach(l, m->fd, true);
+	m->fd = -1;
+	l->complained = false;
+	go_on(l);
+	return 0;
+}
+
+static void
+tell_lost(struct logger *l)
+{
+	if (l->lost == l->lost_told)
+		return;
+	log_warn(
+	    "log_lost", log_num("lines", (int64_t)(l->lost - l->lost_told)));
+	l->lost_told = l->lost;
+}
+
+static void
+go_on(struct logger *l)
+{
+	uint64_t lost = l->lost;
+
+	switch (sink_write(&l->sink, l->text, &l->n, &l->lost)) {
+	case SINK_DONE:
+		resume_reading(l);
+		/* Not while every line of ours would be lost as well. */
+		if (lost == l->lost)
+			tell_lost(l);
+		break;
+	case SINK_BUSY:
+		/* There are files that poll() reports and epoll cannot. */
+		if (event_add(l->writable, NULL) == 0)
+			pause_reading(l);
+		break;
+	case SINK_GONE:
+		detach(l);
+		pause_reading(l);
+		retry_in(l, l->complained ? RETRY_SECONDS : 0);
+		break;
+	}
+}
+
+/* --- what comes in --------------------------------------------------------- */
 
 static void
 add_line(struct source *s, struct span line)
 {
 	struct logger *l = s->logger;
-	struct timespec now;
+	struct timespec t;
 
-	if (sizeof l->text - l->n < LINES_TEXT_MAX)
-		return; /* only where pause_reading() could not */
-	clock_gettime(CLOCK_REALTIME, &now);
-	l->n += lines_format(l->text + l->n, &now, peer_name(s->kind), line);
+	if (sizeof l->text - l->n < LINES_TEXT_MAX) {
+		l->lost++; /* only where nobody could be made to wait */
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &t);
+	l->n += lines_format(
+	    l->text + l->n, &l->form, &t, peer_name(s->kind), line);
 	l->nlines++;
 }
 
@@ -155,8 +289,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		add_line(s, line);
 	if (n <= 0)
 		source_free(s);
-	if (!flush(l))
-		pause_reading(l);
+	go_on(l);
 	logger_exit_if_done(l);
 }
 
@@ -172,7 +305,8 @@ add_source(struct logger *l, enum peer kind, int fd)
 	s->fd = fd;
 	s->readable = event_new(
 	    l->process->base, fd, EV_READ | EV_PERSIST, on_readable, s);
-	if (s->readable == NULL || event_add(s->readable, NULL) == -1) {
+	if (s->readable == NULL ||
+	    (!l->paused && event_add(s->readable, NULL) == -1)) {
 		if (s->readable != NULL)
 			event_free(s->readable);
 		free(s);
@@ -206,12 +340,15 @@ prepare(struct process *p)
 	int fds[2];
 
 	l->process = p;
+	l->form.json = p->conf->log_json;
 	LIST_INIT(&l->sources);
-	l->out = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-	if (l->out == -1 || pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
+	/* Else it would look for a device that gives random bytes. */
+	json_object_seed(1);
+	l->err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	if (l->err == -1 || pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
 		fatal("standard error");
-	l->writable = event_new(p->base, l->out, EV_WRITE, on_writable, l);
-	if (l->writable == NULL || add_source(l, PEER_LOGGER, fds[0]) == -1)
+	l->retry = evtimer_new(p->base, on_retry, l);
+	if (l->retry == NULL || add_source(l, PEER_LOGGER, fds[0]) == -1)
 		fatalx("logger", "no events");
 	if (dup2(fds[1], STDERR_FILENO) == -1)
 		fatal("standard error");
@@ -222,8 +359,9 @@ static const struct confine *
 sandbox(struct process *p)
 {
 	static const struct confine_call calls[] = {
-		{ .nr = SCMP_SYS(poll), .why = "flush" },
-		{ .nr = SCMP_SYS(ppoll), .why = "flush (arm64)" },
+		{ .nr = SCMP_SYS(poll), .why = "sink.c" },
+		{ .nr = SCMP_SYS(ppoll), .why = "sink.c (arm64)" },
+		{ .nr = SCMP_SYS(sendto), .why = "sink.c: syslog" },
 	};
 	static const struct confine limits = {
 		.empty_root = true,
@@ -238,13 +376,24 @@ sandbox(struct process *p)
 static void
 begin(struct process *p)
 {
-	(void)p;
+	struct logger *l = p->state;
+
+	if (p->conf->log_socket[0] == '\0')
+		attach(l, l->err, false);
+	else {
+		l->form.syslog = true;
+		go_on(l);
+	}
 }
 
 static void
 stop(struct process *p)
 {
-	logger_exit_if_done(p->state);
+	struct logger *l = p->state;
+
+	if (l->sink.fd != l->err)
+		retry_in(l, STOP_WAIT);
+	logger_exit_if_done(l);
 }
 
 static void
@@ -254,6 +403,7 @@ status(
 	const struct logger *l = p->state;
 
 	add(arg, "lines", l->nlines);
+	add(arg, "lost", l->lost);
 }
 
 int
@@ -261,6 +411,7 @@ main(int argc, char **argv)
 {
 	static const struct ipc_rule rules[] = {
 		{ MASTER_LOGPIPE, IPC_ANY_PHASE, IPC_FD_ALWAYS, on_logpipe },
+		{ MASTER_SYSLOG, IPC_ANY_PHASE, IPC_FD_MAYBE, on_syslog },
 	};
 	static const struct process_ops ops = {
 		.kind = PEER_LOGGER,
@@ -272,7 +423,7 @@ main(int argc, char **argv)
 		.rules = rules,
 		.nrules = sizeof rules / sizeof rules[0],
 	};
-	static struct logger logger;
+	static struct logger logger = { .sink = { .fd = -1 } };
 
 	return process_main(&ops, &logger, argc, argv);
 }

@@ -207,6 +207,9 @@ bool channels_between(const struct child *, const struct child *);
 /* Whether that process stays while generations come and go. */
 bool channels_stays(enum peer);
 
+/* syslog.c: logger wants the syslog service's socket. */
+int syslog_asked(void *child, struct ipc_msg *);
+
 /* messages.c: what the processes say. */
 const struct channel_ops *messages_from(enum peer);
 void messages_send(struct child *, uint16_t type, uint32_t id);

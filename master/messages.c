@@ -167,18 +167,22 @@ const struct channel_ops *
 messages_from(enum peer kind)
 {
 	static const struct ipc_rule rules[] = {
+		{ MASTER_SYSLOG, IPC_ANY_PHASE, IPC_FD_NEVER, syslog_asked },
+		/* All but the first, which is logger's, … */
 		{ MASTER_READY, IPC_ANY_PHASE, IPC_FD_NEVER, on_ready },
 		{ MASTER_PONG, IPC_ANY_PHASE, IPC_FD_NEVER, on_pong },
 		{ MASTER_COMPLAIN, IPC_ANY_PHASE, IPC_FD_NEVER, on_complain },
-		/* These two are for control alone. */
+		/* … and those from here on, which are control's. */
 		{ MASTER_STATUS, IPC_ANY_PHASE, IPC_FD_NEVER, on_status },
 		{ MASTER_STOP_SERVICE, IPC_ANY_PHASE, IPC_FD_NEVER,
 		    on_stop_service },
 	};
-	static const struct channel_ops control = { rules,
-		sizeof rules / sizeof rules[0], on_closed };
-	static const struct channel_ops others = { rules,
-		sizeof rules / sizeof rules[0] - 2, on_closed };
+	static const struct channel_ops logger = { rules, 4, on_closed };
+	static const struct channel_ops others = { rules + 1, 3, on_closed };
+	static const struct channel_ops control = { rules + 1,
+		sizeof rules / sizeof rules[0] - 1, on_closed };
 
+	if (kind == PEER_LOGGER)
+		return &logger;
 	return kind == PEER_CONTROL ? &control : &others;
 }

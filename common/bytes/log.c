@@ -59,6 +59,16 @@ log_escape(char *dst, size_t size, struct span s)
 	return n;
 }
 
+/* So that it can be told from a number. */
+static bool
+is_digits(struct span s)
+{
+	for (size_t i = s.n > 1 && s.p[0] == '-'; i < s.n; i++)
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return true;
+}
+
 static bool
 must_quote(struct span s)
 {
@@ -87,9 +97,8 @@ add(struct log_line *l, struct span s)
 
 /* ` key=value`, the value cut where the line ends, its quotes always closed. */
 static void
-add_text(struct log_line *l, const char *key, struct span value)
+add_value(struct log_line *l, const char *key, struct span value, bool quote)
 {
-	bool quote = must_quote(value);
 	size_t key_n = strlen(key);
 
 	if (left(l) < key_n + sizeof " =\"\"")
@@ -105,12 +114,18 @@ add_text(struct log_line *l, const char *key, struct span value)
 }
 
 static void
+add_text(struct log_line *l, const char *key, struct span value)
+{
+	add_value(l, key, value, must_quote(value) || is_digits(value));
+}
+
+static void
 add_number(struct log_line *l, const char *key, int64_t number)
 {
 	char text[24];
 
 	snprintf(text, sizeof text, "%lld", (long long)number);
-	add_text(l, key, span_of(text));
+	add_value(l, key, span_of(text), false);
 }
 
 static void
@@ -127,7 +142,7 @@ add_field(struct log_line *l, const struct log_field *f)
 		break;
 	case LOG_FIELD_ID:
 		id_format(text, f->id);
-		add_text(l, f->key, span_of(text));
+		add_value(l, f->key, span_of(text), false);
 		break;
 	}
 }

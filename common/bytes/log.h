@@ -4,8 +4,8 @@
  * A process writes its lines to standard error, which is a pipe to logger
  * (logger adds the time and the process).  Values are typed, and escaped here
  * and nowhere else: bytes outside printable ASCII, `"` and `\` come as \xNN,
- * and a value that is empty or holds a blank, `=` or an escape is put in
- * double quotes.  A line is cut at LOG_LINE_MAX.  A full pipe drops the line
+ * and a text that is empty, holds a blank, `=` or an escape, or could be taken
+ * for a number, is put in double quotes.  A line is cut at LOG_LINE_MAX.  A full pipe drops the line
  * and counts it (the next line that passes says dropped=N); nobody waits for
  * the log.  There is no path by which a password could get here: what is
  * logged is named field by field.

@@ -8,6 +8,8 @@
  *   control -> master   STATUS, STOP_SERVICE     (each answered by request id)
  *   master -> control   PROCESS (one for each), DONE
  *   master -> logger    LOGPIPE (one for each process)
+ *   logger -> master    SYSLOG: open the syslog service's socket
+ *   master -> logger    SYSLOG, with it; without: it cannot be opened now
  */
 #ifndef MSG_MASTER_H
 #define MSG_MASTER_H
@@ -21,7 +23,8 @@ enum {
 	MASTER_PEER = 0x0100, MASTER_LISTENER, MASTER_STOP, MASTER_PING,
 	MASTER_READY, MASTER_PONG, MASTER_COMPLAIN,
 	MASTER_STATUS, MASTER_STOP_SERVICE, MASTER_PROCESS, MASTER_DONE,
-	MASTER_LOGPIPE, MASTER_CONF, MASTER_LOG, MASTER_SESSION
+	MASTER_LOGPIPE, MASTER_CONF, MASTER_LOG, MASTER_SESSION,
+	MASTER_SYSLOG
 };
 
 #define STATUS_COUNTERS_MAX 24
@@ -81,7 +84,7 @@ int msg_counters_get(struct ipc_msg *, struct msg_counters *);
 void msg_process_put(struct wire_put *, const struct msg_process *);
 int msg_process_get(struct ipc_msg *, struct msg_process *);
 /* MASTER_DONE: a reply; see msg_reply_put in msg/reply.h.  STOP, PING, READY,
- * STATUS, STOP_SERVICE and LOG (with its end to write) have no body
+ * SYSLOG, STATUS, STOP_SERVICE and LOG (with its end to write) have no body
  * (msg_empty_get). */
 
 #endif

@@ -157,6 +157,8 @@ static void
 numbers_put(struct wire_put *w, const struct conf *c)
 {
 	wire_put_u8(w, c->seccomp_only);
+	wire_put_u8(w, c->log_json);
+	wire_put_str(w, c->log_socket);
 	wire_put_u64(w, c->message_size);
 	wire_put_u64(w, c->spool_reserve);
 	wire_put_u64(w, c->segment_size);
@@ -183,6 +185,8 @@ static void
 numbers_get(struct wire_get *w, struct conf *c)
 {
 	c->seccomp_only = wire_get_bool(w);
+	c->log_json = wire_get_bool(w);
+	wire_get_str(w, c->log_socket, sizeof c->log_socket);
 	c->message_size = wire_get_u64(w);
 	c->spool_reserve = wire_get_u64(w);
 	c->segment_size = wire_get_u64(w);

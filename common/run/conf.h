@@ -14,6 +14,7 @@
 
 #define CONF_BLOB_MAX	  (16 * 1024 * 1024)
 #define CONF_PATH_MAX	  1024
+#define CONF_SOCKET_MAX	  108		/* sun_path with its NUL */
 #define CONF_HOST_MAX	  255
 #define CONF_USER_MAX	  32
 #define CONF_LISTENS_MAX  64
@@ -75,6 +76,8 @@ struct conf {
 	char runtime[CONF_PATH_MAX];
 	char postmaster[ADDRESS_MAX + 1];
 	bool seccomp_only;		/* sandbox = "seccomp-only" */
+	bool log_json;			/* log = "json" */
+	char log_socket[CONF_SOCKET_MAX]; /* of the syslog service; "": standard error */
 
 	uint64_t message_size;		/* 50M */
 	uint64_t spool_reserve;		/* 32M; 0 is off */

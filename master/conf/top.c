@@ -129,6 +129,34 @@ read_sandbox(struct reading *r, const struct setting *s, void *base,
 }
 
 static void
+read_log(struct reading *r, const struct setting *s, void *base, unsigned line,
+    const char *value)
+{
+	struct conf *c = base;
+
+	c->log_json = strcmp(value, "json") == 0;
+	if (!c->log_json && strcmp(value, "text") != 0)
+		setting_wrong(r, s, line, value);
+}
+
+static void
+read_log_to(struct reading *r, const struct setting *s, void *base,
+    unsigned line, const char *value)
+{
+	struct conf *c = base;
+	size_t size = sizeof c->log_socket;
+
+	c->log_socket[0] = '\0';
+	if (strcmp(value, "syslog") == 0)
+		span_copy(c->log_socket, size, SPAN("/dev/log"));
+	else if (strcmp(value, "stderr") != 0 &&
+	    (!span_starts(span_of(value), "syslog:") ||
+		!setting_path(r, c->log_socket, size,
+		    value + strlen("syslog:"))))
+		setting_wrong(r, s, line, value);
+}
+
+static void
 read_relay_from(struct reading *r, const struct setting *s, void *base,
     unsigned line, const char *value)
 {
@@ -208,6 +236,9 @@ static const struct setting settings[] = {
 	    "an address like \"root@example.org\"", false },
 	{ "sandbox", read_sandbox, "full", AT(seccomp_only), 0, 0,
 	    "\"full\" or \"seccomp-only\"", false },
+	{ "log", read_log, "text", 0, 0, 0, "\"text\" or \"json\"", false },
+	{ "log_to", read_log_to, "stderr", 0, 0, 0,
+	    "\"stderr\", \"syslog\" or \"syslog:PATH\"", false },
 	{ "relay_from", read_relay_from, "127.0.0.0/8 ::1/128", 0, 0, 0,
 	    "a block like \"192.0.2.0/24\" or \"2001:db8::/32\"", true },
 	{ "resolver", read_resolver, NULL, 0, 0, 0, address_right, true },
@@ -256,7 +287,6 @@ static const struct setting settings[] = {
 	    false },
 
 	{ "aliases", setting_read_unsupported, NULL, 0, 0, 0, NULL, false },
-	{ "log", setting_read_unsupported, NULL, 0, 0, 0, NULL, false },
 };
 
 static void *

@@ -25,10 +25,21 @@ bool lines_next(struct lines *, struct span *in, struct span *line);
 /* The pipe has ended: what has come of the last line; empty if nothing. */
 struct span lines_rest(struct lines *);
 
-/* "2026-11-23T15:10:32.123456Z smtpd " before it, and four bytes for one. */
-#define LINES_TEXT_MAX (4 * LOG_LINE_MAX + 64)
-/* With its line feed; the length. */
-size_t lines_format(char dst[LINES_TEXT_MAX], const struct timespec *now,
-    const char *process, struct span line);
+/* `level=` as log.h writes it; info where there is none. */
+enum log_level lines_level(struct span line);
+
+struct lines_form {
+	bool json;   /* an object of json.h instead of text */
+	bool syslog; /* behind what a syslog service wants to see first */
+};
+
+/* One line with its line feed.  At the worst every byte is an escape, and one
+ * that JSON has to escape. */
+#define LINES_TEXT_MAX (8 * LOG_LINE_MAX)
+/* "2026-11-23T15:10:32.123456Z smtpd event=…", or for syslog (RFC 3164 section
+ * 4.1, as local services read it: the facility is mail, the time local, no
+ * host) "<22>Nov 23 15:10:32 sallyport/smtpd: event=…".  Returns the length. */
+size_t lines_format(char dst[LINES_TEXT_MAX], const struct lines_form *,
+    const struct timespec *now, const char *process, struct span line);
 
 #endif
