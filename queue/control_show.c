@@ -29,9 +29,10 @@ control_next(const struct recipient *r)
 uint16_t
 control_code(const struct recipient *r)
 {
-	const struct reply *refusal = schedule_refusal(r);
+	struct reply refusal;
 
-	return r->code == 0 && refusal != NULL ? refusal->code : r->code;
+	return r->code == 0 && schedule_refusal(r, &refusal) ? refusal.code
+							     : r->code;
 }
 
 static void
@@ -65,8 +66,8 @@ show_rcpt(struct queue *q, struct detail *s, const struct recipient *r)
 		.next = r->state == RCPT_WAITING ? control_next(r) : 0,
 		.host = SPAN("") };
 	buf_clear(&s->row);
-	if (r->code == 0 && schedule_refusal(r) != NULL)
-		to->reply = *schedule_refusal(r);
+	if (r->code == 0 && schedule_refusal(r, &row.reply))
+		to->reply = row.reply;
 	if (r->code == 0 ||
 	    store_last_reply(
 		q->store, m, (uint32_t)(r - m->rcpts), &s->row, &row) == -1)

@@ -51,12 +51,13 @@ hold(struct schedule *s, struct delivery *h, uint32_t slot, struct recipient *r)
 
 /* Recipients of its first message that go out together. */
 static uint32_t
-run_length(const struct destination *d)
+run_length(const struct lane *l)
 {
-	const struct message *m = d->fresh->message;
+	const struct recipient *first = TAILQ_FIRST(&l->queue);
+	const struct message *m = first->message;
 	uint32_t n = 0;
 
-	for (const struct recipient *r = d->fresh;
+	for (const struct recipient *r = first;
 	     r != NULL && r->message == m && n < DELIVER_RCPTS_MAX;
 	     r = TAILQ_NEXT(r, in_list))
 		n++;
@@ -64,13 +65,14 @@ run_length(const struct destination *d)
 }
 
 static void
-fill(struct schedule *s, struct delivery *h, struct destination *d)
+fill(struct schedule *s, struct delivery *h, struct destination *d,
+    struct lane *l)
 {
 	h->destination = d;
 	d->refs++;
 	d->active++;
 	for (uint32_t i = 0; i < h->n; i++) {
-		struct recipient *r = d->fresh;
+		struct recipient *r = TAILQ_FIRST(&l->queue);
 
 		destination_take(s, d, r);
 		r->destination = NULL;
@@ -80,37 +82,32 @@ fill(struct schedule *s, struct delivery *h, struct destination *d)
 	}
 }
 
-/* Behind the others of its agent, if it has more. */
-static void
-next_turn(struct schedule *s, struct destination *d)
-{
-	if (d->turning) {
-		TAILQ_REMOVE(&s->agents[d->agent].turn, d, in_turn);
-		TAILQ_INSERT_TAIL(&s->agents[d->agent].turn, d, in_turn);
-	}
-	destination_turn(s, d);
-}
-
 struct delivery *
 schedule_handout(struct schedule *s, enum route_agent agent, uint64_t attempt,
     struct route *route)
 {
-	struct destination *d = TAILQ_FIRST(&s->agents[agent].turn);
+	struct destination *d;
 	struct delivery *h;
 	struct wire_get w;
+	struct lane *l;
 
-	if (d == NULL || s->agents[agent].used >= s->agents[agent].window ||
-	    s->agents[agent].running >= s->limits.in_all[agent])
+	if (s->agents[agent].used >= s->agents[agent].window ||
+	    s->agents[agent].running >= s->limits.in_all[agent] ||
+	    (d = turn_next(s, agent)) == NULL)
 		return NULL;
-	h = make(s, agent, &(struct handout){ d->fresh->message->id, attempt },
-	    run_length(d));
+	l = lane_next(d);
+	h = make(s, agent,
+	    &(struct handout){ TAILQ_FIRST(&l->queue)->message->id, attempt },
+	    run_length(l));
 	if (h == NULL)
 		return NULL;
 	w = wire_reader(span_from(d->route, d->route_n));
 	route_get(&w, route);
 	assert(wire_done(&w));
-	fill(s, h, d);
-	next_turn(s, d);
+	/* It goes behind the others, if it has more. */
+	turn_leave(s, d);
+	fill(s, h, d, l);
+	destination_turn(s, d);
 	return h;
 }
 
@@ -147,9 +144,9 @@ schedule_delivery_of(struct schedule *s, enum route_agent agent)
 {
 	struct delivery *h;
 
-	RB_FOREACH(h, attempt_tree, &s->deliveries)
-	if (h->agent == agent)
-		return h;
+	RB_FOREACH (h, attempt_tree, &s->deliveries)
+		if (h->agent == agent)
+			return h;
 	return NULL;
 }
 

@@ -1,5 +1,5 @@
 /*
- * destination.c - queues by route: whose turn it is, and who is backed off.
+ * destination.c - what shares a route: may it be handed out, or is it backed off.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -52,7 +52,9 @@ make(struct schedule *s, const char *key, enum route_agent agent)
 		return NULL;
 	memcpy(d->key, key, n);
 	d->agent = agent;
-	TAILQ_INIT(&d->queue);
+	TAILQ_INIT(&d->fresh);
+	TAILQ_INIT(&d->stale);
+	RB_INIT(&d->lanes);
 	RB_INSERT(key_tree, &s->keys, d);
 	s->destinations++;
 	return d;
@@ -98,6 +100,15 @@ destination_get(struct schedule *s, const struct route *route)
 	return NULL;
 }
 
+void
+destination_free(struct destination *d)
+{
+	lane_free_all(d);
+	free(d->refusal);
+	free(d->route);
+	free(d);
+}
+
 static void
 free_idle(struct schedule *s, struct destination *d)
 {
@@ -105,9 +116,7 @@ free_idle(struct schedule *s, struct destination *d)
 		return;
 	RB_REMOVE(key_tree, &s->keys, d);
 	s->destinations--;
-	free(d->refusal);
-	free(d->route);
-	free(d);
+	destination_free(d);
 }
 
 void
@@ -124,23 +133,19 @@ void
 destination_turn(struct schedule *s, struct destination *d)
 {
 	uint32_t limit = d->failures > 0 ? 1 : s->limits.of_one[d->agent];
-	bool may = d->fresh != NULL && d->active < limit;
 
-	if (may == d->turning)
-		return;
-	if (may)
-		TAILQ_INSERT_TAIL(&s->agents[d->agent].turn, d, in_turn);
+	if (d->retry_at == 0 && !TAILQ_EMPTY(&d->fresh) && d->active < limit)
+		turn_join(s, d);
 	else
-		TAILQ_REMOVE(&s->agents[d->agent].turn, d, in_turn);
-	d->turning = may;
+		turn_leave(s, d);
 }
 
 struct recipient *
 destination_stale(const struct destination *d)
 {
-	struct recipient *r = TAILQ_FIRST(&d->queue);
+	const struct lane *l = TAILQ_FIRST(&d->stale);
 
-	return r == d->fresh ? NULL : r;
+	return l != NULL ? TAILQ_FIRST(&l->queue) : NULL;
 }
 
 static void
@@ -160,18 +165,15 @@ reopen(struct schedule *s, struct destination *d)
 void
 destination_put(struct schedule *s, struct destination *d, struct recipient *r)
 {
-	TAILQ_INSERT_TAIL(&d->queue, r, in_list);
-	if (d->fresh == NULL && d->retry_at == 0)
-		d->fresh = r;
+	lane_put(d, r);
 	destination_turn(s, d);
 }
 
 void
 destination_take(struct schedule *s, struct destination *d, struct recipient *r)
 {
-	if (d->fresh == r)
-		d->fresh = TAILQ_NEXT(r, in_list);
-	TAILQ_REMOVE(&d->queue, r, in_list);
+	/* The last of a lane takes along the name of a turn. */
+	lane_take(d, r);
 	destination_turn(s, d);
 	reopen(s, d);
 }
@@ -183,7 +185,7 @@ static void
 back_off(struct schedule *s, struct destination *d, int64_t until)
 {
 	d->retry_at = until;
-	d->fresh = NULL;
+	lane_age(d);
 	RB_INSERT(retry_tree, &s->retries, d);
 	destination_turn(s, d);
 	reopen(s, d);
@@ -194,7 +196,37 @@ open_again(struct schedule *s, struct destination *d)
 {
 	RB_REMOVE(retry_tree, &s->retries, d);
 	d->retry_at = 0;
+	/* What came meanwhile is routed anew, too. */
+	lane_age(d);
 	reopen(s, d);
+}
+
+/* A short one takes little: there may be as many as messages. */
+static void
+set_refusal(struct destination *d, const struct reply *reply)
+{
+	char bytes[sizeof *reply + 32], *p;
+	struct wire_put w = wire_writer(bytes, sizeof bytes);
+
+	reply_put(&w, reply);
+	if (w.bad || (p = realloc(d->refusal, w.n)) == NULL)
+		return;
+	memcpy(p, bytes, w.n);
+	d->refusal = p;
+	d->refusal_n = w.n;
+}
+
+bool
+schedule_refusal(const struct recipient *r, struct reply *reply)
+{
+	const struct destination *d = r->destination;
+	struct wire_get w;
+
+	if (d == NULL || d->refusal == NULL)
+		return false;
+	w = wire_reader(span_from(d->refusal, d->refusal_n));
+	reply_get(&w, reply);
+	return wire_done(&w);
 }
 
 void
@@ -211,10 +243,7 @@ schedule_refused(struct schedule *s, struct delivery *h, uint32_t attempts,
 	d->failures++;
 	if (d->failures < attempts)
 		d->failures = attempts;
-	if (d->refusal == NULL)
-		d->refusal = malloc(sizeof *d->refusal);
-	if (d->refusal != NULL)
-		*d->refusal = *reply;
+	set_refusal(d, reply);
 	back_off(s, d,
 	    now +
 		schedule_wait(s->limits.retry_first, s->limits.retry_max,

@@ -1,6 +1,6 @@
 /*
- * destination.h - the scheduler's state, shared by its three files: schedule.c
- * (what is due), destination.c (turns and back-off), delivery.c (hand-outs).
+ * destination.h - the scheduler's state, shared by its files: schedule.c (what
+ * is due), destination.c (back-off), lane.c (turns), delivery.c (hand-outs).
  */
 #ifndef DESTINATION_H
 #define DESTINATION_H
@@ -13,27 +13,50 @@ RB_HEAD(key_tree, destination);
 RB_HEAD(retry_tree, destination);
 RB_HEAD(attempt_tree, delivery);
 TAILQ_HEAD(turn_list, destination);
+TAILQ_HEAD(lane_list, lane);
+TAILQ_HEAD(turns, turn);
+RB_HEAD(lane_tree, lane);
+RB_HEAD(turn_tree, turn);
 TAILQ_HEAD(reopened_list, destination);
 
+/* What one sender has at one destination; never empty. */
+struct lane {
+	RB_ENTRY(lane) by_sender;	/* while fresh */
+	TAILQ_ENTRY(lane) in_list;	/* of the fresh or the stale ones */
+	struct recipient_list queue;
+	uint32_t epoch;			/* its destination's: fresh; an older: stale */
+};
+
+/* Destinations of an agent whose next message is this sender's. */
+struct turn {
+	RB_ENTRY(turn) by_sender;
+	TAILQ_ENTRY(turn) in_agent;
+	struct turn_list destinations;
+	char sender[];
+};
+
 /*
- * All that shares a route_key.  Its queue is one list in two parts: first what
- * was there when it was backed off, to be routed anew (stale), then what may be
- * handed out (from `fresh` on).  So backing off is one assignment.
+ * All that shares a route_key.  What waits there is in lanes of two kinds: stale
+ * is what was there when it was backed off, to be routed anew; fresh is what may
+ * be handed out.  Backing off moves a list and begins an epoch, whatever waits.
  */
 struct destination {
 	RB_ENTRY(destination) by_key;
 	RB_ENTRY(destination) by_retry;		/* while retry_at is set */
-	TAILQ_ENTRY(destination) in_turn;	/* of its agent */
+	TAILQ_ENTRY(destination) in_turn;	/* while turn is set */
+	struct turn *turn;
 	TAILQ_ENTRY(destination) in_reopened;
-	struct recipient_list queue;
-	struct recipient *fresh;
+	struct lane_list fresh, stale;
+	struct lane_tree lanes;	/* the fresh ones */
+	uint32_t epoch;
 	int64_t retry_at;	/* 0: open */
-	struct reply *refusal;	/* why it was backed off */
+	char *refusal;		/* why it was backed off, encoded */
+	size_t refusal_n;
 	uint32_t failures;	/* in a row; one hand-out at a time while not 0 */
 	uint32_t active;	/* hand-outs */
 	uint32_t refs;		/* recipients and hand-outs that point here */
 	enum route_agent agent;
-	bool turning, reopened;	/* whether it is in the lists */
+	bool reopened;		/* whether it is in the list */
 	char *route;		/* encoded */
 	size_t route_n;
 	char key[];
@@ -50,17 +73,20 @@ struct routing {
 
 struct schedule {
 	struct schedule_limits limits;
-	struct due_tree due;
+	/* Waiting for its first attempt, and for another: what is new does not
+	 * wait until all of a backlog is routed. */
+	struct due_tree due[2];
 	struct key_tree keys;
 	struct retry_tree retries;
 	struct reopened_list reopened;
 	struct routing *gathering;	/* the one that may still grow */
-	bool stale_turn;
+	unsigned source;		/* that the last one asked about came from */
 	struct attempt_tree deliveries;
 	size_t count[PHASE_END];
 	size_t destinations;
 	struct {
-		struct turn_list turn;
+		struct turns turns;
+		struct turn_tree senders;
 		uint32_t window;
 		uint32_t used;		/* hand-outs, until recorded */
 		uint32_t running;	/* hand-outs, until their last answer */
@@ -79,6 +105,8 @@ struct destination *destination_get(struct schedule *, const struct route *);
 void destination_unref(struct schedule *, struct destination *);
 void destination_put(struct schedule *, struct destination *, struct recipient *);
 void destination_take(struct schedule *, struct destination *, struct recipient *);
+/* Nothing refers to it but the schedule. */
+void destination_free(struct destination *);
 /* The next one to be routed anew; NULL: none. */
 struct recipient *destination_stale(const struct destination *);
 /* Puts it into or out of its agent's turn, as its state says. */
@@ -88,5 +116,22 @@ void destination_forgive(struct schedule *, struct destination *);
 void destination_wake(struct schedule *, int64_t now);
 /* No back-off ends later than this. */
 void destination_mind_the_clock(struct schedule *, int64_t longest);
+
+/* ---- lane.c ------------------------------------------------------------------ */
+
+void lane_put(struct destination *, struct recipient *);
+void lane_take(struct destination *, struct recipient *);
+/* The fresh one whose turn it is, which there must be; the next after it is
+ * another's. */
+struct lane *lane_next(struct destination *);
+/* What was fresh is stale. */
+void lane_age(struct destination *);
+void lane_free_all(struct destination *);
+/* Into the turn of the sender of its next lane, at its end; or out of it. */
+void turn_join(struct schedule *, struct destination *);
+void turn_leave(struct schedule *, struct destination *);
+/* The next sender's next destination, or NULL. */
+struct destination *turn_next(struct schedule *, enum route_agent);
+void turn_free_all(struct schedule *, enum route_agent);
 
 #endif

@@ -84,8 +84,8 @@ read_esc(struct queue *q, const struct recipient *r, struct select_subject *s)
 	struct buf b;
 
 	buf_init(&b, MESSAGE_RECORD_MAX);
-	if (r->code == 0 && schedule_refusal(r) != NULL)
-		s->esc = schedule_refusal(r)->esc;
+	if (r->code == 0 && schedule_refusal(r, &row.reply))
+		s->esc = row.reply.esc;
 	else if (s->code != 0 &&
 	    store_last_reply(q->store, m, (uint32_t)(r - m->rcpts), &b, &row) ==
 		0)

@@ -110,14 +110,12 @@ lookup_ready(const struct queue *q)
 static bool
 give_up(struct queue *q, struct recipient *r)
 {
-	const struct reply *refusal = schedule_refusal(r);
 	struct reply reply;
 
-	if (refusal == NULL ||
+	if (!schedule_refusal(r, &reply) ||
 	    !schedule_expired(schedule_limits(q->schedule),
 		queue_accepted(r->message), queue_now()))
 		return false;
-	reply = *refusal;
 	refused(q, r, &reply);
 	return true;
 }

@@ -44,6 +44,7 @@ struct recipient {
 	bool maybe;			/* a hand-out was lost: it may be delivered */
 	bool urgent;			/* forget its destination's back-off */
 	bool doomed;			/* to be deleted when its result is recorded */
+	bool again;			/* WAITING: for which tree it is */
 	/* … up to here */
 	uint16_t code;			/* of the last reply */
 	uint16_t attempts;
@@ -54,6 +55,7 @@ struct recipient {
 	struct destination *destination;
 	union {
 		struct routing *routing;	/* ROUTING */
+		struct lane *lane;		/* QUEUED */
 		struct delivery *delivery;	/* ACTIVE */
 	};
 	union {

@@ -20,6 +20,8 @@ recipient_due_cmp(const struct recipient *a, const struct recipient *b)
 }
 
 #define JITTER_MOST 400
+/* What is new, what is tried again, and what waits where it is open again. */
+#define SOURCES 3
 
 RB_GENERATE(due_tree, recipient, by_due, recipient_due_cmp)
 
@@ -85,13 +87,16 @@ schedule_new(const struct schedule_limits *limits)
 	if (s == NULL)
 		return NULL;
 	s->limits = *limits;
-	RB_INIT(&s->due);
+	RB_INIT(&s->due[0]);
+	RB_INIT(&s->due[1]);
 	RB_INIT(&s->keys);
 	RB_INIT(&s->retries);
 	RB_INIT(&s->deliveries);
 	TAILQ_INIT(&s->reopened);
-	for (size_t i = 0; i < ROUTE_AGENT_END; i++)
-		TAILQ_INIT(&s->agents[i].turn);
+	for (size_t i = 0; i < ROUTE_AGENT_END; i++) {
+		TAILQ_INIT(&s->agents[i].turns);
+		RB_INIT(&s->agents[i].senders);
+	}
 	return s;
 }
 
@@ -109,10 +114,10 @@ schedule_free(struct schedule *s)
 	}
 	RB_FOREACH_SAFE (d, key_tree, &s->keys, next) {
 		RB_REMOVE(key_tree, &s->keys, d);
-		free(d->refusal);
-		free(d->route);
-		free(d);
+		destination_free(d);
 	}
+	for (size_t i = 0; i < ROUTE_AGENT_END; i++)
+		turn_free_all(s, i);
 	free(s->gathering);
 	free(s);
 }
@@ -164,46 +169,57 @@ stop_gathering(struct schedule *s)
 		settle(s, g);
 }
 
-/* Whether r comes into the group that is being gathered, or a new one. */
+/* There is a group that may grow by recipients of this message. */
 static bool
-gather(struct schedule *s, struct recipient *r)
+gather(struct schedule *s, const struct message *m)
 {
 	if (s->gathering != NULL &&
-	    (s->gathering->message != r->message ||
-		s->gathering->n >= ROUTING_MAX))
+	    (s->gathering->message != m || s->gathering->n >= ROUTING_MAX))
 		stop_gathering(s);
 	if (s->gathering == NULL) {
 		s->gathering = calloc(1, sizeof *s->gathering);
 		if (s->gathering == NULL)
 			return false;
-		s->gathering->message = r->message;
+		s->gathering->message = m;
 		TAILQ_INIT(&s->gathering->done);
 	}
-	r->routing = s->gathering;
-	s->gathering->n++;
-	s->gathering->asked++;
 	return true;
 }
 
-/* The next that is due, from the tree or from a destination that is open
- * again; the two take turns, but a message is not torn apart. */
+static struct recipient *
+first_of(struct schedule *s, unsigned source, int64_t now)
+{
+	struct destination *d = TAILQ_FIRST(&s->reopened);
+	struct recipient *r;
+
+	if (source == SOURCES - 1)
+		return d != NULL ? destination_stale(d) : NULL;
+	r = RB_MIN(due_tree, &s->due[source]);
+	return r != NULL && r->due <= now ? r : NULL;
+}
+
+/* The next that is due, from the trees or from a destination that is open
+ * again; they take turns, but a message is not torn apart. */
 static struct recipient *
 candidate(struct schedule *s, int64_t now)
 {
-	struct destination *d = TAILQ_FIRST(&s->reopened);
-	struct recipient *stale = d != NULL ? destination_stale(d) : NULL;
-	struct recipient *due = RB_MIN(due_tree, &s->due);
+	struct recipient *r[SOURCES];
 
-	if (due != NULL && due->due > now)
-		due = NULL;
-	if (due == NULL || stale == NULL)
-		return due != NULL ? due : stale;
-	if (s->gathering != NULL && s->gathering->message == due->message)
-		return due;
-	if (s->gathering != NULL && s->gathering->message == stale->message)
-		return stale;
-	s->stale_turn = !s->stale_turn;
-	return s->stale_turn ? stale : due;
+	for (unsigned i = 0; i < SOURCES; i++) {
+		r[i] = first_of(s, i, now);
+		if (r[i] != NULL && s->gathering != NULL &&
+		    s->gathering->message == r[i]->message)
+			return r[i];
+	}
+	for (unsigned i = 1; i <= SOURCES; i++) {
+		unsigned source = (s->source + i) % SOURCES;
+
+		if (r[source] == NULL)
+			continue;
+		s->source = source;
+		return r[source];
+	}
+	return NULL;
 }
 
 /* The next destination that is open again has its turn, once a message of
@@ -227,8 +243,10 @@ mind_the_clock(struct schedule *s, int64_t now)
 	int64_t longest = now + schedule_longest(s);
 	struct recipient *r;
 
-	while ((r = RB_MAX(due_tree, &s->due)) != NULL && r->due > longest)
-		schedule_add(s, r, longest);
+	for (size_t i = 0; i < SOURCES - 1; i++)
+		while ((r = RB_MAX(due_tree, &s->due[i])) != NULL &&
+		    r->due > longest)
+			schedule_add(s, r, longest);
 	destination_mind_the_clock(s, longest);
 }
 
@@ -240,26 +258,23 @@ schedule_ask(struct schedule *s, int64_t now)
 	mind_the_clock(s, now);
 	destination_wake(s, now);
 	r = candidate(s, now);
-	if (r == NULL || !gather(s, r)) {
+	if (r == NULL || !gather(s, r->message)) {
 		stop_gathering(s);
 		return NULL;
 	}
 	if (r->phase == PHASE_WAITING)
-		RB_REMOVE(due_tree, &s->due, r);
+		RB_REMOVE(due_tree, &s->due[r->again], r);
 	else {
 		/* It keeps its hold on the destination, which so remembers
 		 * its failures until the new route is known. */
 		destination_take(s, r->destination, r);
 		rotate(s, r->destination, r->message);
 	}
+	r->routing = s->gathering;
+	r->routing->n++;
+	r->routing->asked++;
 	schedule_phase(s, r, PHASE_ROUTING);
 	return r;
-}
-
-const struct reply *
-schedule_refusal(const struct recipient *r)
-{
-	return r->destination != NULL ? r->destination->refusal : NULL;
 }
 
 int
@@ -318,7 +333,7 @@ schedule_remove(struct schedule *s, struct recipient *r)
 	struct destination *d = r->destination;
 
 	if (phase == PHASE_WAITING)
-		RB_REMOVE(due_tree, &s->due, r);
+		RB_REMOVE(due_tree, &s->due[r->again], r);
 	else if (phase == PHASE_ROUTING || phase == PHASE_ROUTED)
 		leave_routing(s, r);
 	else if (phase == PHASE_QUEUED)
@@ -343,8 +358,9 @@ schedule_add(struct schedule *s, struct recipient *r, int64_t due)
 {
 	schedule_remove(s, r);
 	r->due = due;
+	r->again = r->attempts > 0;
 	schedule_phase(s, r, PHASE_WAITING);
-	RB_INSERT(due_tree, &s->due, r);
+	RB_INSERT(due_tree, &s->due[r->again], r);
 }
 
 void
@@ -361,13 +377,18 @@ schedule_retry(struct schedule *s, struct recipient *r, int64_t now)
 int64_t
 schedule_next(struct schedule *s)
 {
-	const struct recipient *r = RB_MIN(due_tree, &s->due);
 	const struct destination *d = RB_MIN(retry_tree, &s->retries);
-	int64_t next = r != NULL ? r->due : INT64_MAX;
+	int64_t next = d != NULL ? d->retry_at : INT64_MAX;
 
 	if (!TAILQ_EMPTY(&s->reopened))
 		return 0;
-	return d != NULL && d->retry_at < next ? d->retry_at : next;
+	for (size_t i = 0; i < SOURCES - 1; i++) {
+		const struct recipient *r = RB_MIN(due_tree, &s->due[i]);
+
+		if (r != NULL && r->due < next)
+			next = r->due;
+	}
+	return next;
 }
 
 int64_t

@@ -11,7 +11,8 @@
  *   ACTIVE    in a hand-out
  *   RECORDING its result is on its way to the disk
  *
- * Destinations take turns; within one the order is that of coming due.  A
+ * Senders take turns, a sender's destinations do, and the senders at one
+ * destination do; of one sender there the order is that of coming due.  A
  * destination that fails as a whole is backed off as a whole: what is queued there
  * rests until its time, is routed anew then, and goes behind what was not yet
  * looked at, so that no message can stand in the way of the others.  Every
@@ -78,8 +79,8 @@ int64_t schedule_next(struct schedule *);
  * again until NULL or until no more may be asked. */
 struct recipient *schedule_ask(struct schedule *, int64_t now);
 /* The reply for which the destination is backed off, or was at last, at which it
- * is queued or was until schedule_ask gave it; NULL: none. */
-const struct reply *schedule_refusal(const struct recipient *);
+ * is queued or was until schedule_ask gave it; false: none. */
+bool schedule_refusal(const struct recipient *, struct reply *);
 /* The answer: 0, or -1 with errno ENOMEM (it is then still ROUTING). */
 int schedule_routed(struct schedule *, struct recipient *, const struct route *);
 /* When it will be tried, as far as can be said. */

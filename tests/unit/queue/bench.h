@@ -10,9 +10,11 @@
 
 #include "queue/schedule.h"
 
-#define NOW	  1000000
-#define EXPIRE	  432000
+#define NOW    1000000
+#define EXPIRE 432000
+#ifndef NMESSAGES
 #define NMESSAGES 64
+#endif
 
 static const struct schedule_limits limits = {
 	.retry_first = 300,
@@ -21,6 +23,8 @@ static const struct schedule_limits limits = {
 	.in_all = { [ROUTE_LOCAL] = 8, [ROUTE_REMOTE] = 400 },
 	.of_one = { [ROUTE_LOCAL] = 4, [ROUTE_REMOTE] = 3 },
 };
+
+static char nobody[] = "";
 
 /* A scheduler and the messages in it. */
 struct bench {
@@ -73,6 +77,7 @@ add(struct bench *b, uint32_t nrcpts, int64_t due)
 	ck_assert_uint_lt(b->n, NMESSAGES);
 	b->m[b->n++] = m;
 	m->id = b->n;
+	m->sender = nobody;
 	m->nrcpts = nrcpts;
 	for (uint32_t i = 0; i < nrcpts; i++) {
 		m->rcpts[i].message = m;
