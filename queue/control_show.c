@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/msg/control.h"
+#include "common/msg/reply.h"
 #include "queue/queue.h"
 
 static bool
@@ -215,5 +216,42 @@ control_cat(void *arg, struct ipc_msg *m)
 		free(cat);
 	} else
 		q->cats++;
+	return 0;
+}
+
+/* --- before a trace ---------------------------------------------------------- */
+
+struct settling {
+	struct queue *queue;
+	uint32_t instance; /* of the control that asked */
+	uint32_t request;
+};
+
+static void
+settled(void *arg)
+{
+	struct settling *s = arg;
+	struct queue *q = s->queue;
+
+	if (q->control != NULL && q->control_instance == s->instance) {
+		(void)channel_begin(q->control, CONTROL_SETTLED, s->request);
+		(void)channel_send(q->control, -1);
+	}
+	free(s);
+}
+
+int
+control_settle(void *arg, struct ipc_msg *m)
+{
+	struct queue *q = arg;
+	struct settling *s;
+
+	if (msg_empty_get(m) == -1)
+		return -1;
+	s = calloc(1, sizeof *s);
+	if (s == NULL)
+		abort();
+	*s = (struct settling){ q, q->control_instance, m->id };
+	history_sync(q->store, settled, s);
 	return 0;
 }

@@ -273,6 +273,7 @@ static const struct ipc_rule rules[] = {
 	{ CONTROL_ACT, IPC_ANY_PHASE, IPC_FD_NEVER, on_act },
 	{ CONTROL_SHOW, IPC_ANY_PHASE, IPC_FD_NEVER, control_show },
 	{ CONTROL_CAT, IPC_ANY_PHASE, IPC_FD_NEVER, control_cat },
+	{ CONTROL_SETTLE, IPC_ANY_PHASE, IPC_FD_NEVER, control_settle },
 };
 
 /* --- coming and going --------------------------------------------------------

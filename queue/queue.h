@@ -206,6 +206,6 @@ enum select_state control_state(const struct recipient *);
 int64_t control_next(const struct recipient *);	/* 0 while active */
 /* Its last reply's code; that of its destination while it waits there untried. */
 uint16_t control_code(const struct recipient *);
-ipc_handler control_show, control_cat;	/* of a queue */
+ipc_handler control_show, control_cat, control_settle; /* of a queue */
 
 #endif

@@ -75,6 +75,10 @@ void store_on_admission(struct store *, void (*changed)(void *arg), void *arg);
 /* May deliveries start: the log can be written. */
 bool store_writable(const struct store *);
 
+/* All that the history has to tell by now is in its files, on disk (or lost for
+ * good, which was logged): done(arg).  NULL: nobody asks. */
+void history_sync(struct store *, void (*done)(void *arg), void *arg);
+
 /* ---- contents ---------------------------------------------------------------- */
 
 /* Up to `max` octets from the start of a content (max at least size: all of it).

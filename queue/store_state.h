@@ -213,8 +213,6 @@ void history_free(struct history *);
 /* What a record that counts tells, before it is applied. */
 void history_note(struct store *, const struct record *);
 void history_push(struct store *); /* what was noted, to the thread */
-/* All that was noted is on disk (or lost for good): done(arg). */
-void history_sync(struct store *, void (*done)(void *arg), void *arg);
 bool history_reaches(struct history_mark have, struct history_mark want);
 struct history_mark history_in_files(const struct history *); /* at the start */
 struct history_mark history_told(const struct history *);     /* noted by now */

@@ -50,7 +50,7 @@ on_story(void *arg, struct ipc_msg *m)
 
 	if (busy(arg, m) || msg_story_get(m, &story) == -1)
 		return -1;
-	story_tell(arg, &story);
+	queue_ask_settle(arg, &story);
 	return 0;
 }
 
@@ -153,9 +153,9 @@ clients_waiting(struct control *k, uint32_t number, enum client_waits on)
 {
 	struct client *c;
 
-	TAILQ_FOREACH(c, &k->clients, link)
-	if (c->number == number && c->waits == on)
-		return c;
+	TAILQ_FOREACH (c, &k->clients, link)
+		if (c->number == number && c->waits == on)
+			return c;
 	return NULL;
 }
 
@@ -181,11 +181,23 @@ client_done(struct client *c, enum reply_name name)
 }
 
 void
+client_tell(struct client *c)
+{
+	const struct msg_story story = c->story;
+
+	c->story.id = 0;
+	c->waits = WAITS_NOBODY;
+	story_tell(c, &story);
+}
+
+void
 clients_fail(struct control *k, enum client_waits on, enum reply_name name)
 {
 	struct client *c;
 
-	TAILQ_FOREACH(c, &k->clients, link)
-	if (c->waits == on)
-		client_done(c, name);
+	TAILQ_FOREACH (c, &k->clients, link)
+		if (c->waits == on && c->story.id != 0)
+			client_tell(c);
+		else if (c->waits == on)
+			client_done(c, name);
 }

@@ -27,6 +27,7 @@ struct client {
 	uint32_t number;  /* request id towards queue and master */
 	uint32_t request; /* the client's own request id */
 	enum client_waits waits;
+	struct msg_story story; /* to tell when queue has settled; id 0: none */
 };
 
 struct control {
@@ -64,8 +65,14 @@ void master_ask(struct client *, uint16_t type);
 extern const struct ipc_rule master_rules[];
 extern const size_t master_nrules;
 
+/* Have queue write what it has to tell first; without queue, tell what there is. */
+void queue_ask_settle(struct client *, const struct msg_story *);
+
 /* story.c: what the history says of an id, from a cursor on. */
 void story_tell(struct client *, const struct msg_story *);
+
+/* The page of the story that the client waits for. */
+void client_tell(struct client *);
 
 /* A DONE with a reply of the catalogue. */
 void client_done(struct client *, enum reply_name);

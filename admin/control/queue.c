@@ -6,6 +6,7 @@
  */
 #include "admin/control/control.h"
 #include "common/bytes/log.h"
+#include "common/msg/reply.h"
 
 static int
 on_page(void *arg, struct ipc_msg *m)
@@ -58,10 +59,27 @@ on_content(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+static int
+on_settled(void *arg, struct ipc_msg *m)
+{
+	struct client *c;
+
+	if (msg_empty_get(m) == -1)
+		return -1;
+	c = clients_answered(arg, m->id, WAITS_QUEUE);
+	if (c == NULL)
+		return 0;
+	if (c->story.id == 0)
+		return -1;
+	client_tell(c);
+	return 0;
+}
+
 static const struct ipc_rule rules[] = {
 	{ CONTROL_PAGE, IPC_ANY_PHASE, IPC_FD_NEVER, on_page },
 	{ CONTROL_DETAIL, IPC_ANY_PHASE, IPC_FD_NEVER, on_detail },
 	{ CONTROL_CONTENT, IPC_ANY_PHASE, IPC_FD_MAYBE, on_content },
+	{ CONTROL_SETTLED, IPC_ANY_PHASE, IPC_FD_NEVER, on_settled },
 };
 
 static void
@@ -126,4 +144,21 @@ queue_ask_message(struct client *c, uint16_t type, const struct msg_show *show)
 	}
 	msg_show_put(channel_begin(queue, type, c->number), show);
 	sent(c, channel_send(queue, -1));
+}
+
+void
+queue_ask_settle(struct client *c, const struct msg_story *story)
+{
+	struct channel *queue = c->control->queue;
+
+	c->story = *story;
+	c->waits = WAITS_QUEUE;
+	/* A cursor goes on in what was settled when its first page was asked for. */
+	if (queue == NULL || story->slice != 0) {
+		client_tell(c);
+		return;
+	}
+	(void)channel_begin(queue, CONTROL_SETTLE, c->number);
+	/* A channel that is gone says so itself, and its clients are told. */
+	(void)channel_send(queue, -1);
 }

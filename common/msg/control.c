@@ -119,6 +119,8 @@ msg_story_get(struct ipc_msg *m, struct msg_story *s)
 	s->id = wire_get_u64(&m->body);
 	s->slice = (int64_t)wire_get_u64(&m->body);
 	s->offset = wire_get_u64(&m->body);
+	if (s->id == 0)
+		m->body.bad = true;
 	return done(m);
 }
 

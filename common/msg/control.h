@@ -6,6 +6,8 @@
  *   command -> control   ACT, SHOW, CAT (passed on to queue), STORY (answered
  * from the history), STATUS, STOP (passed on to master) control -> command
  * PAGE, DETAIL, CONTENT, TALE, PROCESS, DONE
+ *   control -> queue   SETTLE: write what the history has to tell by now;
+ *   queue -> control   SETTLED: done.  So that a trace is never behind a list.
  *
  * Nothing streams: an answer is one packet with a cursor, and the command asks
  * for the next one.  So nobody holds state for a command that is slow or gone.
@@ -25,6 +27,8 @@ enum {
 	CONTROL_STORY,
 	CONTROL_STATUS,
 	CONTROL_STOP,
+	CONTROL_SETTLE,
+	CONTROL_SETTLED,
 	CONTROL_PAGE,
 	CONTROL_DETAIL,
 	CONTROL_CONTENT,
@@ -96,7 +100,7 @@ struct msg_story { /* CONTROL_STORY */
 	int64_t slice;	 /* cursor: the file (0: where the id begins) … */
 	uint64_t offset; /* … and how far in it */
 };
-/* CONTROL_STATUS, CONTROL_STOP: empty. */
+/* CONTROL_STATUS, CONTROL_STOP, CONTROL_SETTLE, CONTROL_SETTLED: empty. */
 
 /* ---- answers
  * ---------------------------------------------------------------------- */

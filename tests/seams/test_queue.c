@@ -3,6 +3,8 @@
  * what an administrator sees of it and does to it.
  */
 #include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -290,6 +292,52 @@ START_TEST(an_administrator_looks_and_deletes)
 }
 END_TEST
 
+/* How many events the history files have by now. */
+static unsigned
+events_in_files(void)
+{
+	static char all[64 * 1024];
+	struct history_event e;
+	struct dirent *entry;
+	unsigned events = 0;
+	char path[512];
+	uint64_t seq;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "%s/history", q->spool);
+	ck_assert_ptr_nonnull(dir = opendir(path));
+	while ((entry = readdir(dir)) != NULL) {
+		int fd = openat(dirfd(dir), entry->d_name, O_RDONLY);
+		ssize_t n = read(fd, all, sizeof all);
+		struct span in = { all, n > 0 ? (size_t)n : 0 };
+
+		while (history_get(&in, &seq, &e) == 1)
+			events++;
+		close(fd);
+	}
+	closedir(dir);
+	return events;
+}
+
+START_TEST(a_settled_history_tells_all_that_was_recorded)
+{
+	begin();
+	for (unsigned i = 1; i <= 20; i++) {
+		uint64_t id = submit_one("s@example", "a@b.example", "x\r\n");
+
+		to_host("a@b.example", "b.example");
+		delivered_to(q->remote, id, "a@b.example");
+		result(q->remote, 250, SCOPE_RECIPIENT);
+		(void)seam_body(); /* empty */
+		seam_send(q->control, CONTROL_SETTLE, i, -1);
+		seam_recv(q->control, &q->k, CONTROL_SETTLED);
+		ck_assert_uint_eq(q->k.id, i);
+		ck_assert_uint_eq(events_in_files(), 2 * i);
+	}
+	stop();
+}
+END_TEST
+
 START_TEST(pages_go_on_where_the_last_ended)
 {
 	static char names[400][32];
@@ -340,6 +388,7 @@ main(void)
 	tcase_add_test(t, lookup_may_fail_or_defer_a_recipient);
 	tcase_add_test(t, what_expires_is_a_bounce);
 	tcase_add_test(t, an_administrator_looks_and_deletes);
+	tcase_add_test(t, a_settled_history_tells_all_that_was_recorded);
 	tcase_add_test(t, pages_go_on_where_the_last_ended);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
