@@ -190,7 +190,7 @@ change_commit(
 
 	if (s->build_bad || !fits(s) || move_apart(s) == -1 ||
 	    append(s->building, &c) == -1) {
-		log_error("change-refused", log_num("records", s->build_count),
+		log_error("change_refused", log_num("records", s->build_count),
 		    log_errno(errno));
 		change_abort(s);
 		refuse(s, &c);

@@ -232,7 +232,7 @@ apply(struct store *s, struct segment *head, const struct record *rec,
 		summary_touch(s, head, id);
 	errno = 0;
 	if (index_apply(s->index, rec, place) == -1) {
-		log_error("record-not-applied", log_num("type", rec->type),
+		log_error("record_not_applied", log_num("type", rec->type),
 		    log_id("id", id), log_errno(errno));
 		/* It is on disk and will be told of; a segment whose messages
 		 * are not in the index is reclaimed.  A start reads it. */

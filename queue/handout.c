@@ -82,7 +82,7 @@ load_prefix(struct queue *q, const struct message *m)
 	if (store_message(q->store, m, &b, &record) == -1) {
 		/* Who it is from and for is known: it goes out without. */
 		if ((rc = content_is_damaged(errno) ? 0 : -1) == 0)
-			log_error("trace-damaged", log_id("id", m->id),
+			log_error("trace_damaged", log_id("id", m->id),
 			    log_errno(errno));
 	} else if (buf_add_span(&q->prefix, record.prefix) == 0) {
 		q->prefix_of = m->id;

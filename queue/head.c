@@ -182,7 +182,7 @@ head_failed(struct store *s, int err)
 	s->writable = false;
 	s->head_waits = true;
 	s->head_error = err;
-	log_error("log-not-writable", log_errno(err));
+	log_error("log_not_writable", log_errno(err));
 	commit_fail_waiting(s, err);
 	head_retry_later(s);
 }
@@ -333,7 +333,7 @@ head_lost(struct store *s, uint64_t offset, int err)
 		.segment = head->number,
 		.offset = offset,
 	};
-	log_error("log-write-failed", log_num("segment", (int64_t)head->number),
+	log_error("log_write_failed", log_num("segment", (int64_t)head->number),
 	    log_num("offset", (int64_t)offset), log_errno(err));
 	forget_touched(head);
 	s->head = NULL;

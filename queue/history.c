@@ -65,7 +65,7 @@ note(struct history *h, uint64_t seq, const struct history_event *e)
 		return;
 	if (history_put(&h->noted, seq, e) == -1 && !h->failing) {
 		h->failing = true;
-		log_warn("history-lost", log_id("id", e->id));
+		log_warn("history_lost", log_id("id", e->id));
 	}
 }
 
@@ -153,7 +153,7 @@ on_appending(struct job *job)
 
 	h->busy = false;
 	if (h->append.err != 0 && !h->failing)
-		log_warn("history-lost", log_errno(h->append.err));
+		log_warn("history_lost", log_errno(h->append.err));
 	h->failing = h->append.err != 0;
 	while ((w = TAILQ_FIRST(&h->now)) != NULL) {
 		TAILQ_REMOVE(&h->now, w, next);

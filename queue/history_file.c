@@ -183,7 +183,7 @@ find_end(struct history_file *f, const struct slice *v, ssize_t n, int64_t now,
 		/* One that cannot be read costs stories, not the start; what
 		 * comes now goes to another. */
 		if (fd == -1 || measure(fd, &end, mark) == -1) {
-			log_warn("history-unreadable", log_str("file", name),
+			log_warn("history_unreadable", log_str("file", name),
 			    log_errno(errno));
 			if (fd != -1)
 				close(fd);

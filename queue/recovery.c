@@ -99,7 +99,7 @@ put_away(struct recovery *r, uint64_t number)
 
 	segment_name(name, number, SEGMENT_USED);
 	s->count.damaged++;
-	log_error("segment-unreadable", log_str("segment", name));
+	log_error("segment_unreadable", log_str("segment", name));
 	if (disk_rename(s->log_dir, name, s->damaged_dir, name) == -1 ||
 	    disk_sync(s->damaged_dir) == -1 || disk_sync(s->log_dir) == -1)
 		fatal("spool/damaged");
@@ -266,7 +266,7 @@ load_summary(struct store *s, const struct found *f, struct buf *b)
 	for (; record_peek(left, &rec) == 0; left = span_skip(left, rec.size))
 		if (rec.type == RECORD_SUMMARY &&
 		    summary_apply(s, seg, rec.payload) == -1) {
-			log_error("summary-malformed",
+			log_error("summary_malformed",
 			    log_num("segment", (int64_t)seg->number));
 			return false;
 		}
@@ -322,7 +322,7 @@ hold_damaged(struct store *s)
 		if (!content_there(s, m->content))
 			m->flags |= MESSAGE_DAMAGED;
 		if (m->place.segment == NULL || m->flags & MESSAGE_DAMAGED)
-			log_error("message-damaged", log_id("id", m->id));
+			log_error("message_damaged", log_id("id", m->id));
 	}
 }
 
@@ -392,7 +392,7 @@ store_recover(struct store *s)
 	walk(s->content_dir, "spool/content", on_content_name, s);
 	take_spares(&r);
 	if (history_recover(s) == -1)
-		log_warn("history-not-written", log_errno(errno));
+		log_warn("history_not_written", log_errno(errno));
 	log_info("recovered", log_num("segments", (int64_t)r.nfound),
 	    log_num("messages", (int64_t)index_messages(s->index)),
 	    log_num("damaged", (int64_t)(s->count.damaged - damaged)));

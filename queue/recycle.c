@@ -59,7 +59,7 @@ on_recycling(struct job *job)
 		 * nothing younger may go. */
 		s->reclaim->off = rc->renamed;
 		s->reclaim->failed = true;
-		log_error("segment-not-reclaimed",
+		log_error("segment_not_reclaimed",
 		    log_num("segment", (int64_t)seg->number),
 		    log_errno(rc->err));
 	}

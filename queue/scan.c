@@ -96,7 +96,7 @@ apply(struct scan *sc, const struct record *rec, uint64_t at)
 	if (rc == -1 && errno == ENOMEM)
 		fatal("reading the log");
 	if (rc == -1)
-		log_error("record-not-applied", log_num("type", rec->type),
+		log_error("record_not_applied", log_num("type", rec->type),
 		    log_num("segment", (int64_t)sc->segment->number),
 		    log_num("offset", (int64_t)at));
 }
@@ -140,12 +140,12 @@ set_aside(struct scan *sc, uint64_t to)
 
 	segment_damaged_name(name, sc->segment->number, sc->at);
 	s->count.damaged++;
-	log_error("log-damaged",
+	log_error("log_damaged",
 	    log_num("segment", (int64_t)sc->segment->number),
 	    log_num("offset", (int64_t)sc->at),
-	    log_num("bytes", (int64_t)bytes.n), log_str("saved-as", name));
+	    log_num("bytes", (int64_t)bytes.n), log_str("saved_as", name));
 	if (disk_save(s->damaged_dir, name, 0600, bytes) == -1)
-		log_error("damaged-not-saved", log_errno(errno));
+		log_error("damaged_not_saved", log_errno(errno));
 }
 
 /* The records of a damaged range.  What its sequence shows to be out of place

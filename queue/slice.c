@@ -227,7 +227,7 @@ copy_message(struct store *s, const struct slice *sl, const struct message *m)
 	rec.client = rec.prefix = SPAN("");
 	if (r == NULL || r->err != 0 ||
 	    record_message_get(r->rec.payload, &rec) == -1)
-		log_error("message-record-lost", log_id("id", m->id));
+		log_error("message_record_lost", log_id("id", m->id));
 	rec.id = m->id;
 	rec.content = m->content->number;
 	rec.size = m->content->size;
@@ -260,7 +260,7 @@ lose_content(struct store *s, struct content *c)
 		if (m->content != c)
 			continue;
 		m->flags |= MESSAGE_DAMAGED;
-		log_error("message-damaged", log_id("id", m->id));
+		log_error("message_damaged", log_id("id", m->id));
 	}
 	s->count.damaged++;
 	index_content_at(s->index, c->number, c->size, c->file, nowhere);

@@ -113,7 +113,7 @@ on_sparing(struct job *job)
 
 	s->sparing = NULL;
 	if (p->err != 0 && s->spare_error == 0)
-		log_warn("no-spare-segment", log_errno(p->err));
+		log_warn("no_spare_segment", log_errno(p->err));
 	s->spare_error = p->err;
 	if (p->err == 0)
 		spare_add(s, p->number);

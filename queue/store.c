@@ -105,7 +105,7 @@ store_open(const struct store_options *opt)
 		s->head_error = errno;
 		if (errno != ENOSPC && errno != EDQUOT)
 			fatal("spool/log");
-		log_error("log-not-writable", log_errno(errno));
+		log_error("log_not_writable", log_errno(errno));
 	}
 	return s;
 }
