@@ -4,6 +4,7 @@ import email.policy
 import os
 import pathlib
 import re
+import shutil
 import smtplib
 import socket
 import subprocess
@@ -11,7 +12,8 @@ import threading
 import time
 import unittest
 
-from harness import (IS_ROOT, NOBODY, SLOW, Service, directory, maildir, send, stage, wait_for)
+from harness import (IS_ROOT, NOBODY, PEOPLE, SLOW, Service, directory, home, maildir,
+                     passwd_files, send, stage, wait_for)
 
 USAGE, DATAERR, NOUSER, UNAVAILABLE, IOERR, TEMPFAIL, NOPERM, CONFIG = (64, 65, 67, 69, 74, 75,
                                                                         77, 78)
@@ -23,6 +25,19 @@ def on_host(service, argv):
               "mount -t tmpfs tmpfs /run && mkdir /run/sallyport && "
               f'mount --bind {service.dir}/run /run/sallyport && exec "$@"')
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *argv]
+
+
+def why_no_host():
+    """Why our sendmail cannot be put in the place of the host's, or None."""
+    if not IS_ROOT:
+        return "needs root, to put sendmail in its usual place"
+    done = subprocess.run(["unshare", "--mount", "--propagation", "private", "mount", "-t",
+                           "overlay", "overlay", "-o", "lowerdir=/usr/bin:/usr/sbin", "/usr/sbin"],
+                          capture_output=True, text=True)
+    return "no mount namespace with an overlay: " + done.stderr if done.returncode else None
+
+
+NO_HOST = why_no_host()
 
 
 def people(box, names="any", more=""):
@@ -339,7 +354,7 @@ class Away(Case):
         self.got("alice")
 
 
-@unittest.skipUnless(IS_ROOT, "needs root, to put sendmail in its usual place")
+@unittest.skipIf(NO_HOST, NO_HOST)
 class Limits(Case):
     """A user who is out of everything is served, or told to try again."""
 
@@ -499,6 +514,167 @@ class Queue(Case):
         for words in (["newaliases"], ["sendmail", "-bi"], ["sendmail", "-I"]):
             done = self.sendmail(*words[1:], program=words[0], data=b"")
             self.assertEqual(done.stdout + done.stderr, b"")
+
+
+def needs(program):
+    return unittest.skipUnless(shutil.which(program), f"{program} is not installed")
+
+
+@unittest.skipIf(NO_HOST, NO_HOST)
+class Clients(unittest.TestCase):
+    """Programs that nobody here wrote, on a host whose sendmail is ours."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service('domain "example.org" { }\n', hostname="mx.example", root=True)
+        cls.etc = directory("etc")
+        people = "".join(f"{p}:*:19000:0:99999:7:::\n" for p in PEOPLE)
+        (cls.etc / "shadow").write_text((passwd_files() / "etc/shadow").read_text() + people)
+        # What PAM's modules ask of a kernel is not what is tested here.
+        (cls.etc / "pam").write_text("account sufficient pam_permit.so\n"
+                                     "session sufficient pam_permit.so\n"
+                                     "auth sufficient pam_permit.so\n")
+        os.chmod(cls.etc / "pam", 0o644)
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.service.stop() == 0
+
+    def host(self, script, user=None, before="", **kw):
+        """A shell script on that host, as a user."""
+        accounts = passwd_files() / "etc"
+        head = ["set -e"]
+        head += [f"mount --bind {accounts}/{f} /etc/{f}" for f in ("passwd", "group")]
+        head += [f"mount --bind {self.etc}/shadow /etc/shadow", before]
+        words = ["sh", "-c", script]
+        if user:
+            uid = PEOPLE[user]
+            words = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "env",
+                     f"HOME={home(user)}", f"LOGNAME={user}", f"USER={user}", *words]
+        argv = on_host(self.service, ["sh", "-c", "\n".join(head) + '\nexec "$@"', "sh", *words])
+        return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=120 * SLOW, cwd="/", **kw)
+
+    def got(self, name, seconds=20):
+        box = home(name) / "Maildir"
+        raw = wait_for(lambda: maildir(box), seconds)
+        self.assertEqual(len(raw), 1)
+        for f in (box / "new").iterdir():
+            f.unlink()
+        return email.message_from_bytes(raw[0], policy=email.policy.default), raw[0]
+
+    def check(self, done):
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    @needs("cron")
+    def test_cron(self):
+        """A job at start-up, which is due at once, and its output."""
+        table = self.etc / "alice"
+        table.write_text("@reboot echo to stdout; echo to stderr >&2; id -u\n")
+        before = (f"mount --bind /dev/null /etc/crontab; mount -t tmpfs tmpfs /etc/cron.d\n"
+                  f"mount --bind {self.etc}/pam /etc/pam.d/cron\n"
+                  "mount -t tmpfs -o mode=755 tmpfs /var/spool/cron\n"
+                  "mkdir -m 1730 /var/spool/cron/crontabs\n"
+                  f"cp {table} /var/spool/cron/crontabs/alice\n"
+                  "chown alice:crontab /var/spool/cron/crontabs/alice\n"
+                  "chmod 600 /var/spool/cron/crontabs/alice\n")
+        done = self.host("cron -f & pid=$!\n"
+                         "for i in $(seq 400); do\n"
+                         f"  [ -z \"$(ls {home('alice')}/Maildir/new 2>/dev/null)\" ] || break\n"
+                         "  sleep 0.1\ndone\nkill $pid", before=before)
+        self.check(done)
+        m, raw = self.got("alice")
+        self.assertEqual(m["To"], "alice")
+        self.assertIn(b"\nFrom: root (Cron Daemon)\n", raw)
+        self.assertIn("Cron <alice@", m["Subject"])
+        self.assertTrue(raw.endswith(b"\nto stdout\nto stderr\n%d\n" % PEOPLE["alice"]), raw)
+        self.assertIn(f"from userid {PEOPLE['alice']})", m["Received"])
+
+    @needs("atd")
+    def test_at(self):
+        before = (f"mount --bind {self.etc}/pam /etc/pam.d/atd\n"
+                  "mount -t tmpfs -o mode=755 tmpfs /var/spool/cron\n"
+                  "mkdir -m 1770 /var/spool/cron/atjobs /var/spool/cron/atspool\n"
+                  "touch /var/spool/cron/atjobs/.SEQ\n"
+                  "chown -R daemon:daemon /var/spool/cron/atjobs /var/spool/cron/atspool\n")
+        done = self.host("atd -f -l 1000 & pid=$!\n"
+                         "for i in $(seq 100); do [ -s /run/atd.pid ] && break; sleep 0.1; done\n"
+                         f"cd {home('bob')}\n"
+                         f"echo 'echo from at; id -u' | setpriv --reuid={PEOPLE['bob']} "
+                         f"--regid={PEOPLE['bob']} --clear-groups env HOME={home('bob')} "
+                         "LOGNAME=bob USER=bob at now || exit 1\n"
+                         "for i in $(seq 400); do\n"
+                         f"  [ -z \"$(ls {home('bob')}/Maildir/new 2>/dev/null)\" ] || break\n"
+                         "  sleep 0.1\ndone\nkill $pid", before=before)
+        self.check(done)
+        m, raw = self.got("bob")
+        self.assertIn("Output from your job", m["Subject"])
+        self.assertTrue(raw.endswith(b"from at\n%d\n" % PEOPLE["bob"]), raw)
+
+    @needs("/usr/lib/git-core/git-send-email")
+    def test_git_send_email(self):
+        done = self.host(
+            "cd; rm -rf repo; git init -q repo; cd repo\n"
+            "git config user.name 'Alice Liddell'; git config user.email alice@example.org\n"
+            "printf 'a\\n.\\n..\\nb\\n' >f; git add f; git commit -qm 'a dot alone' -m body\n"
+            "git send-email --quiet --confirm=never --suppress-cc=all --to=bob@example.org "
+            "--from='Alice Liddell <alice@example.org>' --root -1", user="alice")
+        self.check(done)
+        m, raw = self.got("bob")
+        self.assertEqual(m["Subject"], "[PATCH] a dot alone")
+        self.assertEqual(m["From"], "Alice Liddell <alice@example.org>")
+        self.assertIn(b"\n+a\n+.\n+..\n+b\n", raw)
+        self.assertEqual(raw.lower().count(b"\nmessage-id:"), 1)
+
+    @needs("php")
+    def test_php(self):
+        done = self.host("""php -r 'exit(mail("bob@example.org", "from PHP", "line 1\\nline 2",
+            "From: web@example.org\\r\\nCc: alice@example.org\\r\\nX-A: 1") ? 0 : 9);'""",
+                         user="alice")
+        self.check(done)
+        m, raw = self.got("bob")
+        self.assertEqual((m["Subject"], m["From"], m["X-A"]), ("from PHP", "web@example.org", "1"))
+        self.assertTrue(raw.endswith(b"\n\nline 1\nline 2\n"))
+        self.got("alice")
+        done = self.host("""php -r 'exit(mail("nobody-here@example.org", "x", "y") ? 0 : 9);'""",
+                         user="alice")
+        self.assertEqual(done.returncode, 9)
+        done = self.host("""php -r 'exit(mail("bob@example.org", "x", "y", "", "-fbob") ? 0 : 9);'""",
+                         user="alice")
+        self.check(done)
+        self.assertEqual(self.got("bob")[0]["Return-Path"], "<bob@example.org>")
+
+    @needs("mdadm")
+    def test_mdadm(self):
+        done = self.host("mdadm --monitor --test --oneshot --mail=alice /dev/md42")
+        m, raw = self.got("alice")
+        self.assertIn("TestMessage event on /dev/md42", m["Subject"])
+        self.assertEqual(m["To"], "alice")
+        self.assertIsNotNone(m["Message-ID"])
+
+    @needs("s-nail")
+    def test_s_nail(self):
+        done = self.host("printf 'body\\n.\\nmore \\303\\244\\n' | LC_ALL=C.UTF-8 s-nail -n "
+                         "-s 'from s-nail' -c 'Bob <bob@example.org>' alice@example.org",
+                         user="alice")
+        self.check(done)
+        for name in ("alice", "bob"):
+            m, raw = self.got(name)
+            self.assertEqual(m["Subject"], "from s-nail")
+            self.assertEqual(m.get_content(), "body\n.\nmore \u00e4\n")
+
+    @needs("mutt")
+    def test_mutt(self):
+        done = self.host("printf 'body\\n.\\nmore\\n' | mutt -n -F /dev/null -e 'set copy=no' -e "
+                         "'set envelope_from=yes from=alice@example.org' -s 'from mutt' "
+                         "-b bob@example.org alice@example.org", user="alice")
+        self.check(done)
+        for name in ("alice", "bob"):
+            m, raw = self.got(name)
+            self.assertEqual(m["Subject"], "from mutt")
+            self.assertEqual(m["Return-Path"], "<alice@example.org>")
+            self.assertEqual(m.get_content(), "body\n.\nmore\n")
+            self.assertNotIn("Bcc", m)
 
 
 if __name__ == "__main__":
