@@ -122,6 +122,74 @@ check-asan:
 
 ASAN	= SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
+# --- installing --------------------------------------------------------------
+# What stands in the files for the default paths becomes the real ones.
+bindir	= $(PREFIX)/bin
+sbindir	= $(PREFIX)/sbin
+libexecdir = $(PREFIX)/libexec/sallyport
+docdir	= $(PREFIX)/share/doc/sallyport
+libdir	= $(PREFIX)/lib
+confdir	= $(SYSCONFDIR)/sallyport
+SUBST	= sed -e 's,/usr/local/,$(PREFIX)/,g' -e 's,/etc/sallyport,$(confdir),g'
+
+# Other names of sendmail, which stands where programs look for it.
+LINKS	= mailq newaliases
+BIN_ONLY = $(filter-out sendmail $(LINKS),$(BIN))
+UNITS	= $(wildcard etc/*.service etc/*.socket)
+PAGES	= $(wildcard etc/*.[1-8] */*.[1-8] */*/*.[1-8])
+DOCS	= README INSTALL LICENSE
+page	= $(PREFIX)/share/man/man$(subst .,,$(suffix $1))/$(notdir $1)
+
+# All that install makes: what uninstall removes.  Beside it, where there is
+# none, a first configuration, with the name of this machine if it has a full one.
+INSTALLED = $(BIN_ONLY:%=$(bindir)/%) $(LINKS:%=$(bindir)/%) $(sbindir)/sendmail \
+	  $(LIBEXEC:%=$(libexecdir)/%) \
+	  $(UNITS:etc/%=$(libdir)/systemd/system/%) \
+	  $(libdir)/sysusers.d/sallyport.conf $(libdir)/tmpfiles.d/sallyport.conf \
+	  $(foreach p,$(sort $(PAGES)),$(call page,$p)) \
+	  $(DOCS:%=$(docdir)/%) $(confdir)/sallyport.conf.example
+
+define put # mode, file, place
+	@install -d '$(DESTDIR)$(patsubst %/,%,$(dir $3))'
+	@$(SUBST) $2 >'$(DESTDIR)$3.new' && chmod $1 '$(DESTDIR)$3.new' && \
+	    mv '$(DESTDIR)$3.new' '$(DESTDIR)$3'
+
+endef
+
+install: all
+	@install -d $(patsubst %,'$(DESTDIR)%',$(bindir) $(sbindir) $(libexecdir))
+	@install -m 755 $(BIN_ONLY:%=$(O)/bin/%) '$(DESTDIR)$(bindir)'
+	@install -m 755 $(O)/bin/sendmail '$(DESTDIR)$(sbindir)'
+	@for l in $(LINKS); do ln -sf ../sbin/sendmail "$(DESTDIR)$(bindir)/$$l"; done
+	@install -m 755 $(LIBEXEC:%=$(O)/libexec/%) '$(DESTDIR)$(libexecdir)'
+	$(foreach u,$(UNITS),$(call put,644,$u,$(libdir)/systemd/system/$(notdir $u)))
+	$(foreach d,sysusers.d tmpfiles.d,$(call put,644,etc/$d/sallyport.conf,$(libdir)/$d/sallyport.conf))
+	$(foreach p,$(sort $(PAGES)),$(call put,644,$p,$(call page,$p)))
+	$(foreach d,$(DOCS),$(call put,644,$d,$(docdir)/$d))
+	$(call put,644,etc/sallyport.conf,$(confdir)/sallyport.conf.example)
+	@test -e '$(DESTDIR)$(confdir)/sallyport.conf' || { \
+	    test -n '$(DESTDIR)' || name=$$(hostname -f 2>/dev/null); \
+	    case $$name in *.*) ;; *) name=mail.example.org ;; esac; \
+	    umask 022; sed "s/mail\.example\.org/$$name/" \
+	    '$(DESTDIR)$(confdir)/sallyport.conf.example' \
+	    >'$(DESTDIR)$(confdir)/sallyport.conf'; }
+	@echo 'installed below $(DESTDIR)$(PREFIX); see INSTALL for users, directories and starting it'
+
+# Configuration, queue and users stay.
+uninstall:
+	@rm -f $(INSTALLED:%='$(DESTDIR)%')
+	@for d in '$(libexecdir)' '$(docdir)' '$(confdir)'; do \
+	    rmdir "$(DESTDIR)$$d" 2>/dev/null || true; done
+
+# A program knows where its configuration is: with another place it is another
+# program.
+$(O)/sysconfdir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SYSCONFDIR)' | cmp -s - $@ || echo '$(SYSCONFDIR)' >$@
+FORCE:
+SYSCONF_ROOMS = $(sort $(dir $(shell grep -ls SYSCONFDIR $(wildcard */*.[ch] */*/*.[ch]))))
+$(patsubst %.c,$(O)/%.o,$(foreach d,$(SYSCONF_ROOMS),$(wildcard $d*.c $d*/*.c))): $(O)/sysconfdir
+
 deps:
 	@tests/deps
 
@@ -163,6 +231,6 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all tests check check-asan deps demo bench includes fuzz format clean
+.PHONY: all tests check check-asan install uninstall deps demo bench includes fuzz format clean FORCE
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

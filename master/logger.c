@@ -44,6 +44,7 @@ struct source {
 struct logger {
 	struct process *process;
 	int err; /* the standard error that we got */
+	int own; /* the end to write of our own pipe, until it is used */
 	struct lines_form form;
 	struct sink sink;
 	struct event *writable; /* of the sink; NULL: there is none */
@@ -332,7 +333,6 @@ on_logpipe(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
-/* Our own lines take the way of all others. */
 static void
 prepare(struct process *p)
 {
@@ -350,9 +350,7 @@ prepare(struct process *p)
 	l->retry = evtimer_new(p->base, on_retry, l);
 	if (l->retry == NULL || add_source(l, PEER_LOGGER, fds[0]) == -1)
 		fatalx("logger", "no events");
-	if (dup2(fds[1], STDERR_FILENO) == -1)
-		fatal("standard error");
-	close(fds[1]);
+	l->own = fds[1];
 }
 
 static const struct confine *
@@ -362,6 +360,8 @@ sandbox(struct process *p)
 		{ .nr = SCMP_SYS(poll), .why = "sink.c" },
 		{ .nr = SCMP_SYS(ppoll), .why = "sink.c (arm64)" },
 		{ .nr = SCMP_SYS(sendto), .why = "sink.c: syslog" },
+		{ .nr = SCMP_SYS(dup2), .why = "begin" },
+		{ .nr = SCMP_SYS(dup3), .why = "begin (arm64)" },
 	};
 	static const struct confine limits = {
 		.empty_root = true,
@@ -373,11 +373,16 @@ sandbox(struct process *p)
 	return &limits;
 }
 
+/* From here on our own lines take the way of all others; what ended us before
+ * had to be said at once. */
 static void
 begin(struct process *p)
 {
 	struct logger *l = p->state;
 
+	if (dup2(l->own, STDERR_FILENO) == -1)
+		fatal("standard error");
+	close(l->own);
 	if (p->conf->log_socket[0] == '\0')
 		attach(l, l->err, false);
 	else {

@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+"""What tests/e2e/test_systemd.py runs within the booted system, as its root.
+
+Writes {test: "ok" or why not} to /result.json and the journal to /journal.txt.
+The tests are about one machine, in the order of their names.
+"""
+import json
+import os
+import pathlib
+import pwd
+import re
+import signal
+import smtplib
+import socket
+import stat
+import subprocess
+import threading
+import time
+import traceback
+import unittest
+
+ADDRESSES = ("127.0.0.1", "::1")
+UNIT = "sallyport.service"
+LIMIT = 130     # seconds; nothing more is begun
+
+
+def run(*argv, check=True, timeout=60):
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{argv}: exit {done.returncode}: {done.stdout}{done.stderr}")
+    return done
+
+
+def show(what, unit=UNIT):
+    return run("systemctl", "show", "-P", what, unit).stdout.strip()
+
+
+def wait_for(what, seconds=20):
+    end = time.monotonic() + seconds
+    while not (value := what()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}; {show('StatusText')}")
+        time.sleep(0.05)
+    return value
+
+
+def send(subject, host="127.0.0.1", rcpt="ann@mail.example.org"):
+    with smtplib.SMTP(host, 25, "client.example", timeout=30) as s:
+        s.sendmail("x@client.example", [rcpt], f"Subject: {subject}\r\n\r\nx\r\n".encode())
+
+
+def mailbox():
+    """{subject: how often} of what is in ann's mailbox."""
+    out = {}
+    new = pathlib.Path("/home/ann/Maildir/new")
+    for path in new.iterdir() if new.exists() else ():
+        subject = re.search(r"(?m)^Subject: (.*)$", path.read_text()).group(1)
+        out[subject] = out.get(subject, 0) + 1
+    return out
+
+
+def processes():
+    """{name: [pid, …]} of the unit."""
+    out = {}
+    group = show("ControlGroup")
+    for where in ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+        file = pathlib.Path(where + group) / "cgroup.procs"
+        if group and file.exists():
+            for pid in file.read_text().split():
+                try:
+                    name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+                except FileNotFoundError:
+                    continue
+                out.setdefault(name, []).append(int(pid))
+            return out
+    return out
+
+
+class Sender(threading.Thread):
+    """A client that never rests: each message is sent until it was taken."""
+
+    def __init__(self, name):
+        super().__init__(daemon=True)
+        self.name, self.end = name, False
+        self.taken, self.refused, self.cut = [], [], 0
+
+    def run(self):
+        number = 0
+        while not self.end:
+            number += 1
+            subject = f"{self.name} {number}"
+            while subject not in self.taken[-1:] and not self.end:
+                try:
+                    send(subject, ADDRESSES[number % 2])
+                    self.taken.append(subject)
+                except ConnectionRefusedError as e:
+                    self.refused.append(str(e))
+                    return
+                except (smtplib.SMTPException, OSError):
+                    self.cut += 1       # 421, or the end of a session under way
+
+
+class Senders:
+    """Four of them at work; afterwards nothing was refused and nothing is lost."""
+
+    def __init__(self, test):
+        self.test = test
+        self.all = [Sender(f"{test.id().split('.')[-1]} {n}") for n in range(4)]
+
+    def taken(self):
+        return sum(len(s.taken) for s in self.all)
+
+    def more(self):
+        before = self.taken()
+        wait_for(lambda: self.taken() >= before + 20, 40)
+
+    def __enter__(self):
+        for s in self.all:
+            s.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        for s in self.all:
+            s.end = True
+        for s in self.all:
+            s.join(70)
+        if kind is not None:
+            return
+        self.test.assertEqual([r for s in self.all for r in s.refused], [])
+        self.test.assertGreater(self.taken(), 20)
+        missing = {m for s in self.all for m in s.taken}
+        wait_for(lambda: not missing - set(mailbox()))
+
+
+class Systemd(unittest.TestCase):
+    def test_01_users_and_directories(self):
+        run("systemd-sysusers")
+        run("systemd-tmpfiles", "--create")
+        for name in ("smtpd", "lookup", "resolver", "queue", "local", "remote", "control",
+                     "logger", "mail"):
+            pwd.getpwnam(f"sallyport-{name}")
+        spool = os.stat("/var/spool/sallyport")
+        self.assertEqual(stat.S_IMODE(spool.st_mode), 0o711)
+        self.assertEqual(spool.st_uid, pwd.getpwnam("sallyport-queue").pw_uid)
+        runtime = os.stat("/run/sallyport")
+        self.assertEqual((stat.S_IMODE(runtime.st_mode), runtime.st_uid), (0o755, 0))
+
+    def test_02_the_first_connection_starts_it(self):
+        run("useradd", "-m", "ann")
+        run("systemctl", "enable", "--now", "sallyport.socket")
+        self.assertEqual(show("ActiveState"), "inactive")
+        self.assertEqual(show("ActiveState", "sallyport.socket"), "active")
+        send("first")
+        self.assertEqual(show("ActiveState"), "active")
+        wait_for(lambda: "first" in mailbox())
+        self.assertEqual(os.stat("/home/ann/Maildir").st_uid, pwd.getpwnam("ann").pw_uid)
+        self.assertEqual(show("SubState"), "running")
+
+    def test_03_the_status_says_what_it_does(self):
+        wait_for(lambda: show("StatusText") ==
+                 "Accepting mail on 0.0.0.0:25,[::]:25")
+        self.assertEqual(show("NotifyAccess"), "main")
+
+    def test_04_confined(self):
+        """What the unit forbids is forbidden, and nothing that it needs."""
+        main = int(show("MainPID"))
+        status = pathlib.Path(f"/proc/{main}/status").read_text()
+        self.assertRegex(status, r"NoNewPrivs:\s1")
+        self.assertRegex(status, r"Seccomp:\s2")
+        caps = int(re.search(r"CapBnd:\s(\w+)", status).group(1), 16)
+        self.assertEqual(caps & ~(1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 18), 0, hex(caps))
+        root = f"/proc/{main}/root"
+        for place, writable in (("/usr", False), ("/etc", False), ("/var/lib", False),
+                                ("/var/spool/sallyport", True), ("/run/sallyport", True),
+                                ("/home", True)):
+            flags = os.statvfs(root + place).f_flag
+            self.assertEqual(bool(flags & os.ST_RDONLY), not writable, place)
+        log = run("journalctl", "-u", UNIT, "-o", "cat").stdout
+        self.assertIn("event=ready", log)
+        self.assertNotIn("SIGSYS", log)
+        self.assertNotIn("level=error", log)
+
+    def test_05_restarts_while_a_client_sends(self):
+        with Senders(self) as senders:
+            for _ in range(5):
+                senders.more()
+                run("systemctl", "restart", UNIT)
+            senders.more()
+
+    def test_06_stopped_and_started_by_a_connection_while_a_client_sends(self):
+        with Senders(self) as senders:
+            for _ in range(2):
+                senders.more()
+                run("systemctl", "stop", UNIT)
+            senders.more()
+
+    def test_07_a_process_that_hangs_is_replaced(self):
+        """The feeding of the watchdog rests until then, and systemd need not come in."""
+        pathlib.Path(f"/run/systemd/system/{UNIT}.d").mkdir(parents=True)
+        pathlib.Path(f"/run/systemd/system/{UNIT}.d/watchdog.conf").write_text(
+            "[Service]\nWatchdogSec=8\n")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", UNIT)
+        main = show("MainPID")
+        fed = show("WatchdogTimestampMonotonic")
+        wait_for(lambda: show("WatchdogTimestampMonotonic") != fed)
+        pid = processes()["queue"][0]
+        os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: "waiting for queue (does not answer)" in show("StatusText"))
+        fed = show("WatchdogTimestampMonotonic")
+        time.sleep(1)
+        self.assertEqual(show("WatchdogTimestampMonotonic"), fed)
+        wait_for(lambda: processes().get("queue", [pid]) != [pid])
+        wait_for(lambda: show("WatchdogTimestampMonotonic") != fed)
+        self.assertEqual(show("StatusText"), "Accepting mail on 0.0.0.0:25,[::]:25")
+        self.assertEqual((show("MainPID"), show("NRestarts")), (main, "0"))
+        send("after the hanging")
+        wait_for(lambda: "after the hanging" in mailbox())
+
+    def test_08_when_master_hangs_systemd_starts_it_again(self):
+        main = int(show("MainPID"))
+        with Senders(self) as senders:
+            senders.more()
+            os.kill(main, signal.SIGSTOP)
+            wait_for(lambda: show("NRestarts") == "1", 40)
+            senders.more()
+        self.assertNotEqual(int(show("MainPID")), main)
+
+    def test_09_when_master_is_killed_systemd_starts_it_again(self):
+        with Senders(self) as senders:
+            senders.more()
+            os.kill(int(show("MainPID")), signal.SIGKILL)
+            wait_for(lambda: show("NRestarts") == "2", 40)
+            senders.more()
+
+    def test_10_a_wrong_configuration_is_told_and_mended(self):
+        file = pathlib.Path("/etc/sallyport/sallyport.conf")
+        good = file.read_text()
+        file.write_text(good + "nonsense = 1\n")
+        try:
+            self.assertNotEqual(run("systemctl", "restart", UNIT, check=False).returncode, 0)
+            log = run("journalctl", "-u", UNIT, "-o", "cat", "-n", "30").stdout
+            self.assertRegex(log, r"sallyport\.conf:\d+: .*nonsense")
+        finally:
+            file.write_text(good)
+        send("after the mending")       # waits for the next start
+
+    def test_11_an_address_that_no_listen_names_is_an_error(self):
+        drop = pathlib.Path("/run/systemd/system/sallyport.socket.d")
+        drop.mkdir(parents=True)
+        (drop / "more.conf").write_text("[Socket]\nListenStream=127.0.0.1:2526\n")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "stop", UNIT, "sallyport.socket")
+        run("systemctl", "start", "sallyport.socket")
+        try:
+            self.assertNotEqual(run("systemctl", "start", UNIT, check=False).returncode, 0)
+            log = run("journalctl", "-u", UNIT, "-o", "cat", "-n", "30").stdout
+            self.assertIn("address 127.0.0.1, port 2526; a listen statement with the same", log)
+        finally:
+            (drop / "more.conf").unlink()
+            run("systemctl", "daemon-reload")
+            run("systemctl", "stop", UNIT, "sallyport.socket")
+            run("systemctl", "start", "sallyport.socket")
+        send("after the address")
+        wait_for(lambda: "after the address" in mailbox())
+
+    def test_12_stop(self):
+        run("systemctl", "stop", "sallyport.socket", UNIT)
+        self.assertEqual(show("ActiveState"), "inactive")
+        self.assertEqual(show("Result"), "success")
+        self.assertEqual(processes(), {})
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", 25))
+        # Nobody got anything twice but what was cut off and sent again.
+        once = [s for s, n in mailbox().items() if s.startswith("after") and n != 1]
+        self.assertEqual(once, [])
+        self.assertTrue(os.path.isdir("/run/sallyport"))
+
+
+def main():
+    results = {}
+    start = time.monotonic()
+    run("systemctl", "is-system-running", "--wait", check=False)
+    for name in sorted(n for n in dir(Systemd) if n.startswith("test_")):
+        began = time.monotonic()
+        if began - start > LIMIT:
+            results[name] = f"not run: {LIMIT} s are over"
+            continue
+        result = unittest.TestResult()
+        try:
+            Systemd(name).run(result)
+            wrong = [text for _, text in result.failures + result.errors]
+        except Exception:
+            wrong = [traceback.format_exc()]
+        results[name] = wrong[0] if wrong else "ok"
+        print(name, results[name], f"{time.monotonic() - began:.1f} s", flush=True)
+    pathlib.Path("/result.json").write_text(json.dumps(results))
+    journal = run("journalctl", "-o", "short-monotonic", "--no-pager", check=False).stdout
+    pathlib.Path("/journal.txt").write_text(journal)
+
+
+if __name__ == "__main__":
+    main()
