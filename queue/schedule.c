@@ -240,9 +240,12 @@ rotate(struct schedule *s, struct destination *d, const struct message *m)
 static void
 mind_the_clock(struct schedule *s, int64_t now)
 {
-	int64_t longest = now + schedule_longest(s);
+	int64_t wait = schedule_longest(s), longest;
 	struct recipient *r;
 
+	if (now > INT64_MAX - wait)
+		return;
+	longest = now + wait;
 	for (size_t i = 0; i < SOURCES - 1; i++)
 		while ((r = RB_MAX(due_tree, &s->due[i])) != NULL &&
 		    r->due > longest)
