@@ -140,14 +140,27 @@ schedule_delivery(struct schedule *s, uint64_t attempt)
 }
 
 struct delivery *
-schedule_delivery_of(struct schedule *s, enum route_agent agent)
+schedule_delivery_of(struct schedule *s, const void *holder)
 {
 	struct delivery *h;
 
 	RB_FOREACH (h, attempt_tree, &s->deliveries)
-		if (h->agent == agent)
+		if (h->holder == holder)
 			return h;
 	return NULL;
+}
+
+void
+schedule_retire(struct schedule *s, const void *holder)
+{
+	struct delivery *h;
+
+	RB_FOREACH (h, attempt_tree, &s->deliveries) {
+		if (h->holder != holder || h->retired)
+			continue;
+		h->retired = true;
+		s->agents[h->agent].used--;
+	}
 }
 
 bool
@@ -192,7 +205,8 @@ schedule_forget(struct schedule *s, struct delivery *h)
 	for (uint32_t i = 0; i < h->n; i++)
 		if (h->rcpts[i].rcpt != NULL)
 			schedule_remove(s, h->rcpts[i].rcpt);
-	s->agents[h->agent].used--;
+	if (!h->retired)
+		s->agents[h->agent].used--;
 	RB_REMOVE(attempt_tree, &s->deliveries, h);
 	free(h);
 }

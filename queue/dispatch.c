@@ -77,10 +77,11 @@ ask(struct queue *q)
 static bool
 is_stuck(const struct queue *q)
 {
-	for (size_t i = 0; i < ROUTE_AGENT_END; i++)
-		if (q->agents[i].channel != NULL &&
-		    channel_backlog(q->agents[i].channel) > 0)
-			return true;
+	const struct agent *a;
+
+	LIST_FOREACH(a, &q->agents, link)
+	if (channel_backlog(a->channel) > 0)
+		return true;
 	return false;
 }
 
@@ -120,7 +121,8 @@ dispatch(evutil_socket_t fd, short what, void *arg)
 	else if (store_writable(q->store)) {
 		ask(q);
 		for (size_t i = 0; i < ROUTE_AGENT_END; i++)
-			hand_out(&q->agents[i]);
+			if (agent_serving(q, i) != NULL)
+				hand_out(agent_serving(q, i));
 	}
 	sleep_until_due(q);
 }

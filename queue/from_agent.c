@@ -7,6 +7,7 @@
  */
 #include <bsd/stdlib.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/bytes/log.h"
@@ -19,31 +20,52 @@ enum agent_phase { GREETING = 1, SERVING = 2 };
  * set back: ten years of them. */
 #define CLOCK_AHEAD (id_next(0, 10ULL * 365 * 86400 * 1000000))
 
+/* Closes the channel of one that retires and has nothing left: so it knows that
+ * nothing more comes. */
+static void
+dismiss(struct agent *a)
+{
+	if (!a->retiring || !a->ready ||
+	    schedule_delivery_of(a->queue->schedule, a) != NULL)
+		return;
+	channel_free(a->channel);
+	LIST_REMOVE(a, link);
+	free(a);
+}
+
 void
 agent_forget(struct queue *q, struct delivery *h)
 {
+	struct agent *a = h->holder;
+
 	q->lent -= h->memory;
 	schedule_forget(q->schedule, h);
+	dismiss(a);
 }
 
 void
 agent_recorded(struct queue *q, struct delivery *h)
 {
-	struct agent *a = &q->agents[h->agent];
+	struct agent *a = h->holder;
 
 	if (!h->last || h->recording > 0)
 		return;
-	if (a->channel != NULL) {
-		msg_recorded_put(channel_begin(a->channel, AGENT_RECORDED, 0),
-		    &(struct msg_recorded){ h->handout });
-		(void)channel_send(a->channel, -1);
-	}
+	msg_recorded_put(channel_begin(a->channel, AGENT_RECORDED, 0),
+	    &(struct msg_recorded){ h->handout });
+	(void)channel_send(a->channel, -1);
 	agent_forget(q, h);
 	queue_pump(q);
 }
 
 /* --- what a queue before this one had handed out -----------------------------
  */
+
+/* Instances grow with the time of their start. */
+static bool
+is_older(const struct agent *a)
+{
+	return a->instance < a->queue->process->instance;
+}
 
 /* The recipient, if it may be that one which is under way. */
 static struct recipient *
@@ -74,10 +96,10 @@ on_underway(void *arg, struct ipc_msg *m)
 	    schedule_delivery(q->schedule, u.handout.attempt) != NULL)
 		return -1;
 	a->underway++;
-	/* A queue before this one is spoken of at the first meeting only, and
-	 * a hand-out is younger than its message.  Anything else is not known
+	/* Only who was there before us can have met a queue before us, and a
+	 * hand-out is younger than its message.  Anything else is not known
 	 * here, and neither are its results. */
-	if (a->seen || u.handout.attempt <= u.handout.message ||
+	if (!is_older(a) || u.handout.attempt <= u.handout.message ||
 	    u.handout.attempt > q->last_attempt + CLOCK_AHEAD)
 		return 0;
 	/* The clock may have been set back since: no attempt is used twice. */
@@ -96,6 +118,9 @@ on_underway(void *arg, struct ipc_msg *m)
 	if (h == NULL)
 		fatal("hand-out");
 	h->sent = true;
+	h->holder = a;
+	if (a->retiring)
+		schedule_retire(q->schedule, a);
 	return 0;
 }
 
@@ -109,9 +134,10 @@ on_hello(void *arg, struct ipc_msg *m)
 	if (msg_hello_get(m, &hello) == -1)
 		return -1;
 	a->ready = true;
-	a->seen = true;
-	schedule_window(q->schedule, a->kind, hello.window);
 	channel_phase(a->channel, SERVING);
+	if (a == q->serving[a->kind])
+		schedule_window(q->schedule, a->kind, hello.window);
+	dismiss(a);
 	queue_pump(q);
 	return 0;
 }
@@ -214,7 +240,7 @@ on_result(void *arg, struct ipc_msg *m)
 	h = schedule_delivery(q->schedule, result.handout.attempt);
 	if (h == NULL)
 		return unknown(a, &result);
-	if (h->agent != a->kind || h->last || !h->sent ||
+	if (h->holder != a || h->last || !h->sent ||
 	    h->handout.message != result.handout.message)
 		return -1;
 	taken = take(q, h, &result, rcpts, &n);
@@ -285,11 +311,16 @@ agent_gone(struct agent *a)
 	struct queue *q = a->queue;
 	struct delivery *h;
 
-	a->channel = NULL;
+	/* What it lost is forgotten one by one, itself at the end. */
 	a->ready = false;
-	schedule_window(q->schedule, a->kind, 0);
-	while ((h = schedule_delivery_of(q->schedule, a->kind)) != NULL)
+	if (a == q->serving[a->kind]) {
+		q->serving[a->kind] = NULL;
+		schedule_window(q->schedule, a->kind, 0);
+	}
+	while ((h = schedule_delivery_of(q->schedule, a)) != NULL)
 		lose(q, h);
+	LIST_REMOVE(a, link);
+	free(a);
 	queue_pump(q);
 }
 
@@ -309,26 +340,71 @@ static const struct channel_ops ops = {
 	.closed = on_closed,
 };
 
+static struct agent *
+agent_new(struct queue *q, enum peer peer, uint32_t instance, int fd)
+{
+	struct agent *a = calloc(1, sizeof *a);
+
+	if (a != NULL)
+		a->channel = channel_new(q->base, fd, peer, &ops, a);
+	if (a == NULL || a->channel == NULL) {
+		log_warn("peer_failed", log_str("peer", peer_name(peer)),
+		    log_errno(errno));
+		close(fd);
+		free(a);
+		return NULL;
+	}
+	a->queue = q;
+	a->kind = peer == PEER_LOCAL ? ROUTE_LOCAL : ROUTE_REMOTE;
+	a->peer = peer;
+	a->instance = instance;
+	channel_phase(a->channel, GREETING);
+	LIST_INSERT_HEAD(&q->agents, a, link);
+	return a;
+}
+
+static void
+retire(struct agent *a)
+{
+	struct queue *q = a->queue;
+
+	a->retiring = true;
+	q->serving[a->kind] = NULL;
+	schedule_window(q->schedule, a->kind, 0);
+	schedule_retire(q->schedule, a);
+	dismiss(a);
+}
+
 void
 agent_peer(struct queue *q, enum peer peer, uint32_t instance, int fd)
 {
-	enum route_agent kind = peer == PEER_LOCAL ? ROUTE_LOCAL : ROUTE_REMOTE;
-	struct agent *a = &q->agents[kind];
+	struct agent *a = agent_new(q, peer, instance, fd);
 
-	if (a->channel != NULL) {
-		channel_free(a->channel);
-		agent_gone(a);
-	}
-	a->queue = q;
-	a->kind = kind;
-	a->peer = peer;
-	a->instance = instance;
-	a->underway = 0;
-	a->channel = channel_new(q->base, fd, peer, &ops, a);
-	if (a->channel == NULL) {
-		log_warn("peer_failed", log_str("peer", peer_name(peer)),
-		    log_errno(errno));
+	if (a == NULL)
 		return;
-	}
-	channel_phase(a->channel, GREETING);
+	if (q->serving[a->kind] != NULL)
+		retire(q->serving[a->kind]);
+	q->serving[a->kind] = a;
+}
+
+void
+agent_old_peer(struct queue *q, enum peer peer, uint32_t instance, int fd)
+{
+	struct agent *a = agent_new(q, peer, instance, fd);
+
+	if (a != NULL)
+		a->retiring = true;
+}
+
+struct agent *
+agent_serving(const struct queue *q, enum route_agent kind)
+{
+	const struct agent *a;
+
+	/* What they have from the queue before must be known first. */
+	LIST_FOREACH(a, &q->agents, link)
+	if (a->kind == kind && !a->ready && is_older(a))
+		return NULL;
+	a = q->serving[kind];
+	return a != NULL && a->ready ? q->serving[kind] : NULL;
 }

@@ -16,7 +16,8 @@ on_failed(void *arg, void *request)
 {
 	struct queue *q = arg;
 
-	schedule_add(q->schedule, request, queue_now() + ASK_AGAIN);
+	schedule_add(q->schedule, request,
+	    queue_now() + (q->lookup_changes ? 0 : ASK_AGAIN));
 	queue_pump(q);
 }
 
@@ -89,7 +90,9 @@ lookup_peer(struct queue *q, uint32_t instance, int fd)
 {
 	if (q->lookup != NULL) {
 		channel_free(q->lookup);
+		q->lookup_changes = true;
 		pending_fail_all(q->asked);
+		q->lookup_changes = false;
 	}
 	q->lookup_instance = instance;
 	q->lookup = channel_new(q->base, fd, PEER_LOOKUP, &ops, q);

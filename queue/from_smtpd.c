@@ -40,7 +40,7 @@ admit(struct smtpd *s, uint32_t request, uint32_t nrcpts)
 		refuse(s, request, R_STOPPING, NULL);
 	else if (reply_class(reply) != 2)
 		smtpd_answer(s, request, reply);
-	else if (nrcpts > q->conf->max_recipients || nrcpts > QUEUE_RCPTS_MAX)
+	else if (nrcpts > s->max_recipients || nrcpts > QUEUE_RCPTS_MAX)
 		refuse(s, request, R_TOO_MANY_RCPTS, NULL);
 	else
 		return true;
@@ -61,7 +61,7 @@ on_submit(void *arg, struct ipc_msg *m)
 		return -1;
 	if (!admit(s, m->id, get.envelope.nrcpts))
 		return 0;
-	if (get.content.n > q->conf->message_size) {
+	if (get.content.n > s->message_size) {
 		refuse(s, m->id, R_TOO_BIG, NULL);
 		return 0;
 	}
@@ -184,6 +184,8 @@ smtpd_peer(struct queue *q, uint32_t instance, int fd)
 	}
 	s->queue = q;
 	s->instance = instance;
+	s->message_size = q->conf->message_size;
+	s->max_recipients = q->conf->max_recipients;
 	LIST_INIT(&s->openings);
 	LIST_INIT(&s->submissions);
 	s->channel = channel_new(q->base, fd, PEER_SMTPD, &ops, s);

@@ -164,7 +164,6 @@ send_inlined(struct queue *q, struct agent *a, struct msg_deliver *d,
 struct fetching {
 	struct queue *queue;
 	uint64_t attempt;
-	enum route_agent agent;
 	struct route route;
 };
 
@@ -173,7 +172,6 @@ on_fetched(void *arg, int fd, int err)
 {
 	struct fetching *f = arg;
 	struct queue *q = f->queue;
-	struct agent *a = &q->agents[f->agent];
 	/* Gone with its agent; or all of it was deleted. */
 	struct delivery *h = schedule_delivery(q->schedule, f->attempt);
 	struct message *m = h == NULL
@@ -195,7 +193,7 @@ on_fetched(void *arg, int fd, int err)
 			agent_forget(q, h);
 		else {
 			m->flags &= ~(uint32_t)MESSAGE_DAMAGED;
-			send_it(a, h, &d, fd);
+			send_it(h->holder, h, &d, fd);
 		}
 	}
 	queue_pump(q);
@@ -209,7 +207,7 @@ fetch(struct queue *q, struct delivery *h, const struct route *route,
 
 	if (f == NULL)
 		return -1;
-	*f = (struct fetching){ q, h->handout.attempt, h->agent, *route };
+	*f = (struct fetching){ q, h->handout.attempt, *route };
 	if (content_fetch(q->store, c, on_fetched, f) == -1) {
 		int saved = errno;
 
@@ -249,13 +247,14 @@ hand_out(struct agent *a)
 	struct delivery *h;
 	struct route route;
 
-	while (a->ready && q->lent < LENT_MAX &&
+	while (q->lent < LENT_MAX &&
 	    channel_backlog(a->channel) < AGENT_BACKLOG_MAX) {
 		uint64_t attempt = id_next(q->last_attempt, queue_now_us());
 
 		h = schedule_handout(q->schedule, a->kind, attempt, &route);
 		if (h == NULL)
 			break;
+		h->holder = a;
 		q->last_attempt = attempt;
 		if (deliver(q, a, h, &route) == 0)
 			continue;

@@ -176,6 +176,8 @@ history_push(struct store *s)
 	buf_clear(&was);
 	h->noted = was;
 	h->append.sync = !TAILQ_EMPTY(&h->next);
+	h->append.file.keep = s->opt.history;
+	h->append.file.keep_size = s->opt.history_size;
 	TAILQ_CONCAT(&h->now, &h->next, next);
 	h->busy = true;
 	worker_give(s->file, &h->append.job);

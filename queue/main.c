@@ -40,9 +40,8 @@ prepare(struct process *p)
 	state.process = p;
 	state.base = p->base;
 	state.conf = p->conf;
-	for (size_t i = 0; i < ROUTE_AGENT_END; i++)
-		state.agents[i].queue = &state;
 	LIST_INIT(&state.smtpds);
+	LIST_INIT(&state.agents);
 	LIST_INIT(&state.deletions);
 	TAILQ_INIT(&state.unrecorded);
 	raise_descriptors();
@@ -56,26 +55,30 @@ at_least_one(uint32_t n)
 	return n > 0 ? n : 1;
 }
 
-static void
-open_store(struct process *p)
+static struct store_options
+store_options(const struct conf *c)
 {
-	struct queue *q = p->state;
-	const struct conf *c = p->conf;
-	const struct store_options options = { .spool = c->spool,
+	return (struct store_options){ .spool = c->spool,
 		.segment_size = c->segment_size,
 		.reserve = c->spool_reserve,
 		.history = c->history,
 		.history_size = c->history_size };
+}
+
+static void
+open_store(struct process *p)
+{
+	struct queue *q = p->state;
+	const struct store_options options = store_options(p->conf);
 
 	q->store = store_open(&options);
 	store_threads(q->store);
 }
 
-static void
-make_schedule(struct queue *q)
+static struct schedule_limits
+schedule_limits_of(const struct conf *c)
 {
-	const struct conf *c = q->conf;
-	const struct schedule_limits limits = {
+	return (struct schedule_limits){
 		.retry_first = c->retry_first,
 		.retry_max = c->retry_max,
 		.expire = c->expire,
@@ -85,6 +88,12 @@ make_schedule(struct queue *q)
 		.of_one = { [ROUTE_LOCAL] = PER_MAILBOX,
 		    [ROUTE_REMOTE] = at_least_one(c->host_concurrency) },
 	};
+}
+
+static void
+make_schedule(struct queue *q)
+{
+	const struct schedule_limits limits = schedule_limits_of(q->conf);
 
 	q->schedule = schedule_new(&limits);
 	if (q->schedule == NULL)
@@ -128,6 +137,28 @@ peer(struct process *p, enum peer kind, uint32_t instance, int fd)
 	}
 }
 
+static void
+old_peer(struct process *p, enum peer kind, uint32_t instance, int fd)
+{
+	if (kind == PEER_LOCAL || kind == PEER_REMOTE)
+		agent_old_peer(p->state, kind, instance, fd);
+	else
+		close(fd);
+}
+
+static void
+configured(struct process *p)
+{
+	struct queue *q = p->state;
+	const struct store_options options = store_options(p->conf);
+	const struct schedule_limits limits = schedule_limits_of(p->conf);
+
+	q->conf = p->conf;
+	store_limits(q->store, &options);
+	schedule_set_limits(q->schedule, &limits);
+	queue_pump(q);
+}
+
 /* Agents finish what they have; their results are still recorded. */
 static void
 stop(struct process *p)
@@ -164,6 +195,8 @@ static const struct process_ops ops = {
 	.threads = open_store,
 	.begin = begin,
 	.peer = peer,
+	.old_peer = old_peer,
+	.configured = configured,
 	.stop = stop,
 	.status = status,
 };

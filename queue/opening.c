@@ -16,6 +16,7 @@ struct opening {
 	struct smtpd *smtpd; /* NULL: gone meanwhile */
 	uint32_t request;
 	uint64_t id;
+	uint64_t size_max;
 	struct incoming *incoming;
 	struct event *readable;
 	int fd;
@@ -123,7 +124,7 @@ opening_check(struct opening *o, bool eof)
 {
 	uint64_t have = incoming_size(o->incoming);
 
-	if (have > o->queue->conf->message_size) {
+	if (have > o->size_max) {
 		opening_fail_name(o, R_TOO_BIG, NULL);
 		return;
 	}
@@ -236,6 +237,7 @@ opening_new(struct smtpd *s, uint32_t request, struct msg_submit *m, int fd)
 	o->fd = -1;
 	o->request = request;
 	o->id = store_id(q->store);
+	o->size_max = s->message_size;
 	buf_init(&o->envelope, IPC_BODY_MAX);
 	buf_init(&o->rcpts, (size_t)QUEUE_RCPTS_MAX * (ADDRESS_MAX + 4));
 	o->readable =

@@ -104,9 +104,11 @@ on_limit(evutil_socket_t fd, short what, void *arg)
 void
 queue_close_if_idle(struct queue *q)
 {
-	for (size_t i = 0; i < ROUTE_AGENT_END; i++)
-		if (schedule_delivery_of(q->schedule, i) != NULL)
-			return;
+	const struct agent *a;
+
+	LIST_FOREACH(a, &q->agents, link)
+	if (schedule_delivery_of(q->schedule, a) != NULL)
+		return;
 	if (q->outcomes == 0)
 		close_store(q);
 }

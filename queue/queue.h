@@ -42,18 +42,21 @@ struct smtpd;
 struct outcome;
 
 LIST_HEAD(smtpd_list, smtpd);
+LIST_HEAD(agent_list, agent);
 LIST_HEAD(deletion_list, deletion);
 TAILQ_HEAD(outcome_list, outcome);
 
+/* A delivery process that is connected. */
 struct agent {
+	LIST_ENTRY(agent) link;
 	struct queue *queue;
 	enum route_agent kind;
 	enum peer peer;
 	uint32_t instance;
-	struct channel *channel;	/* NULL: not there */
+	struct channel *channel;
 	bool ready;			/* it said HELLO */
-	bool seen;			/* … once since this queue started */
 	uint32_t underway;		/* hand-outs that it spoke of before HELLO */
+	bool retiring;			/* it gets no more, and ends with what it has */
 };
 
 struct queue {
@@ -63,8 +66,10 @@ struct queue {
 	struct store *store;
 	struct schedule *schedule;
 	struct smtpd_list smtpds;
-	struct agent agents[ROUTE_AGENT_END];
+	struct agent_list agents;	/* all of them */
+	struct agent *serving[ROUTE_AGENT_END]; /* who gets hand-outs; NULL: nobody */
 	struct channel *lookup;		/* NULL: not there */
+	bool lookup_changes;		/* another one has come in its place */
 	uint32_t lookup_instance, control_instance;
 	struct pending *asked;		/* recipients whose route is asked for */
 	struct channel *control;	/* NULL: not there */
@@ -109,6 +114,9 @@ struct smtpd {
 	LIST_HEAD(, submission) submissions;	/* on their way to the disk */
 	uint32_t nopenings;
 	size_t rcpts;			/* bytes of recipients in openings */
+	/* Those of the configuration that it was started with. */
+	uint64_t message_size;
+	uint32_t max_recipients;
 };
 
 void smtpd_peer(struct queue *, uint32_t instance, int fd);
@@ -169,7 +177,12 @@ void lookup_ask(struct queue *, struct recipient *);
 
 /* ---- from_agent.c --------------------------------------------------------------- */
 
+/* A new one; who was there before finishes what it has, or is gone already. */
 void agent_peer(struct queue *, enum peer, uint32_t instance, int fd);
+/* One that retires, told to a queue that was not there then. */
+void agent_old_peer(struct queue *, enum peer, uint32_t instance, int fd);
+/* The one that may be given hand-outs now, or NULL. */
+struct agent *agent_serving(const struct queue *, enum route_agent);
 /* All of a hand-out is on disk: the agent may forget it. */
 void agent_recorded(struct queue *, struct delivery *);
 void agent_forget(struct queue *, struct delivery *);

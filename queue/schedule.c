@@ -129,6 +129,16 @@ schedule_limits(const struct schedule *s)
 }
 
 void
+schedule_set_limits(struct schedule *s, const struct schedule_limits *limits)
+{
+	struct destination *d;
+
+	s->limits = *limits;
+	RB_FOREACH(d, key_tree, &s->keys)
+	destination_turn(s, d);
+}
+
+void
 schedule_phase(
     struct schedule *s, struct recipient *r, enum schedule_phase phase)
 {

@@ -63,6 +63,8 @@ struct schedule;
 struct schedule *schedule_new(const struct schedule_limits *);
 void schedule_free(struct schedule *);	/* the recipients are not touched */
 const struct schedule_limits *schedule_limits(const struct schedule *);
+/* Others from now on; times that are already set stay. */
+void schedule_set_limits(struct schedule *, const struct schedule_limits *);
 
 /* It waits until `due`, whatever it did before. */
 void schedule_add(struct schedule *, struct recipient *, int64_t due);
@@ -102,6 +104,8 @@ struct delivery {
 	enum route_agent agent;
 	struct destination *destination; /* NULL: taken over, or ended */
 	bool running;		/* it takes a place of its agent and destination */
+	bool retired;		/* … of its window no more */
+	void *holder;		/* who has it; the caller's */
 	bool last;		/* all its answers are here */
 	bool sent;		/* the agent has it; the caller's */
 	uint32_t recording;	/* answers on their way to the disk */
@@ -122,7 +126,10 @@ struct delivery *schedule_adopt(struct schedule *, enum route_agent,
     const struct handout *, uint32_t n, const uint32_t *indexes,
     struct recipient *const *rcpts);
 struct delivery *schedule_delivery(struct schedule *, uint64_t attempt);
-struct delivery *schedule_delivery_of(struct schedule *, enum route_agent);
+struct delivery *schedule_delivery_of(struct schedule *, const void *holder);
+/* Another one comes in its place, with a window of its own: what it has counts
+ * against the limits of all and of the destination only. */
+void schedule_retire(struct schedule *, const void *holder);
 /* An answer for one of it.  False: not in it, or answered before.  *r is set to the
  * recipient, now RECORDING, or NULL when it does not matter any more. */
 bool schedule_answer(struct schedule *, struct delivery *, uint32_t index,

@@ -91,6 +91,14 @@ store_new(const struct store_options *opt)
 	return s;
 }
 
+void
+store_limits(struct store *s, const struct store_options *opt)
+{
+	s->opt.reserve = opt->reserve;
+	s->opt.history = opt->history;
+	s->opt.history_size = opt->history_size;
+}
+
 struct store *
 store_open(const struct store_options *opt)
 {

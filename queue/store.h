@@ -42,6 +42,9 @@ void store_begin(struct store *, struct event_base *);	/* from here on it commit
 void store_close(struct store *, void (*done)(void *), void *arg);
 void store_free(struct store *);
 
+/* Other limits from now on: reserve, history and its size; the others stay. */
+void store_limits(struct store *, const struct store_options *);
+
 /* A new id, above all there ever were. */
 uint64_t store_id(struct store *);
 

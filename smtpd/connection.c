@@ -167,7 +167,8 @@ destroy(struct connection *c)
 	TAILQ_REMOVE(&m->all, c, all);
 	m->sessions--;
 	free(c);
-	if ((m->stopping || m->single) && TAILQ_EMPTY(&m->all))
+	if ((m->stopping || m->single || m->process->retiring) &&
+	    TAILQ_EMPTY(&m->all))
 		process_exit(m->process);
 }
 

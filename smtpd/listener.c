@@ -109,7 +109,7 @@ listener_add(struct smtpd *m, unsigned index, int fd)
 
 	if ((index >= m->conf->nlistens && index != LISTENER_SUBMIT) ||
 	    m->nlisteners > CONF_LISTENS_MAX || m->stopping ||
-	    m->process->outside || m->single) {
+	    m->process->outside || m->process->retiring || m->single) {
 		close(fd);
 		errno = EINVAL;
 		return -1;

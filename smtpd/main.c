@@ -107,6 +107,17 @@ listener(struct process *process, unsigned index, int fd)
 		log_error("listener", log_num("index", index));
 }
 
+/* Sessions go on as if nothing had happened. */
+static void
+retire(struct process *process)
+{
+	struct smtpd *m = process->state;
+
+	listener_close_all(m);
+	if (TAILQ_EMPTY(&m->all))
+		process_exit(process);
+}
+
 static void
 out_of_patience(evutil_socket_t fd, short what, void *arg)
 {
@@ -164,6 +175,7 @@ main(int argc, char **argv)
 		.begin = begin,
 		.peer = peer,
 		.listener = listener,
+		.retire = retire,
 		.stop = stop,
 		.status = status,
 		.rules = rules,

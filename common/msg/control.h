@@ -4,8 +4,8 @@
  * control, so that queue never sees a byte that control did not understand.
  *
  *   command -> control   ACT, SHOW, CAT (passed on to queue), STORY (answered
- * from the history), STATUS, STOP (passed on to master) control -> command
- * PAGE, DETAIL, CONTENT, TALE, PROCESS, DONE
+ * from the history), STATUS, STOP, RELOAD (passed on to master) control ->
+ * command   PAGE, DETAIL, CONTENT, TALE, PROCESS, LINE, DONE
  *   control -> queue   SETTLE: write what the history has to tell by now;
  *   queue -> control   SETTLED: done.  So that a trace is never behind a list.
  *
@@ -34,7 +34,9 @@ enum {
 	CONTROL_CONTENT,
 	CONTROL_TALE,
 	CONTROL_PROCESS,
-	CONTROL_DONE
+	CONTROL_DONE,
+	CONTROL_RELOAD,
+	CONTROL_LINE
 };
 
 #define CONTROL_WINDOW	64

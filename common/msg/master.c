@@ -116,6 +116,19 @@ msg_counters_get(struct ipc_msg *m, struct msg_counters *c)
 }
 
 void
+msg_line_put(struct wire_put *w, const struct msg_line *l)
+{
+	wire_put_str(w, l->text);
+}
+
+int
+msg_line_get(struct ipc_msg *m, struct msg_line *l)
+{
+	wire_get_str(&m->body, l->text, sizeof l->text);
+	return wire_done(&m->body) ? 0 : -1;
+}
+
+void
 msg_process_put(struct wire_put *w, const struct msg_process *p)
 {
 	wire_put_u8(w, (uint8_t)p->kind);

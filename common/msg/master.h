@@ -1,12 +1,13 @@
 /*
  * msg/master.h - all that may pass between master and a process.
  *
- *   master -> process   PEER, LISTENER, STOP, PING
+ *   master -> process   PEER, LISTENER, RETIRE, STOP, PING
  *   process -> master   READY, PONG, COMPLAIN
+ *   master -> those that stay at a reload   OLD_PEER, SETTINGS
  *   master -> one that it did not start   CONF, LOG (before all else)
  *   master -> smtpd     SESSION (the one that this process is for)
- *   control -> master   STATUS, STOP_SERVICE     (each answered by request id)
- *   master -> control   PROCESS (one for each), DONE
+ *   control -> master   STATUS, STOP_SERVICE, RELOAD (each answered by request id)
+ *   master -> control   PROCESS (one for each), LINE (of what is wrong), DONE
  *   master -> logger    LOGPIPE (one for each process)
  *   logger -> master    SYSLOG: open the syslog service's socket
  *   master -> logger    SYSLOG, with it; without: it cannot be opened now
@@ -23,15 +24,17 @@ enum {
 	MASTER_PEER = 0x0100, MASTER_LISTENER, MASTER_STOP, MASTER_PING,
 	MASTER_READY, MASTER_PONG, MASTER_COMPLAIN,
 	MASTER_STATUS, MASTER_STOP_SERVICE, MASTER_PROCESS, MASTER_DONE,
-	MASTER_LOGPIPE, MASTER_CONF, MASTER_LOG, MASTER_SESSION,
-	MASTER_SYSLOG
+	MASTER_LOGPIPE, MASTER_CONF, MASTER_LOG, MASTER_SESSION, MASTER_SYSLOG,
+	MASTER_OLD_PEER, MASTER_SETTINGS, MASTER_RETIRE, MASTER_RELOAD, MASTER_LINE
 };
 
 #define STATUS_COUNTERS_MAX 24
 #define STATUS_NAME_MAX	    32
+#define MASTER_LINE_MAX	    2000
 
-struct msg_peer {		/* MASTER_PEER, with the end of the channel;
-				 * MASTER_LOGPIPE, with the end to read */
+struct msg_peer {		/* MASTER_PEER and, of one that retires, MASTER_OLD_PEER,
+				 * with the end of the channel; MASTER_LOGPIPE, with the
+				 * end to read */
 	enum peer kind;
 	uint32_t instance;
 };
@@ -60,6 +63,9 @@ struct msg_counters {		/* MASTER_PONG, the answer to MASTER_PING */
 	uint32_t n;
 	struct msg_counter c[STATUS_COUNTERS_MAX];
 };
+struct msg_line {		/* MASTER_LINE: "FILE:LINE: what is wrong" */
+	char text[MASTER_LINE_MAX + 1];
+};
 struct msg_process {		/* MASTER_PROCESS, to control: one row of status */
 	enum peer kind;
 	uint32_t instance;
@@ -81,10 +87,13 @@ void msg_complain_put(struct wire_put *, const struct msg_complain *);
 int msg_complain_get(struct ipc_msg *, struct msg_complain *);
 void msg_counters_put(struct wire_put *, const struct msg_counters *);
 int msg_counters_get(struct ipc_msg *, struct msg_counters *);
+void msg_line_put(struct wire_put *, const struct msg_line *);
+int msg_line_get(struct ipc_msg *, struct msg_line *);
 void msg_process_put(struct wire_put *, const struct msg_process *);
 int msg_process_get(struct ipc_msg *, struct msg_process *);
-/* MASTER_DONE: a reply; see msg_reply_put in msg/reply.h.  STOP, PING, READY,
- * SYSLOG, STATUS, STOP_SERVICE and LOG (with its end to write) have no body
+/* MASTER_DONE: a reply; see msg_reply_put in msg/reply.h.  MASTER_SETTINGS has no
+ * body but the descriptor of the encoding.  RETIRE, STOP, PING, READY, SYSLOG, STATUS,
+ * STOP_SERVICE, RELOAD and LOG (with its end to write) have no body
  * (msg_empty_get). */
 
 #endif

@@ -130,6 +130,54 @@ on_peer(void *arg, struct ipc_msg *m)
 }
 
 static int
+on_old_peer(void *arg, struct ipc_msg *m)
+{
+	struct process *p = arg;
+	struct msg_peer peer;
+	int fd = m->fd;
+
+	if (msg_peer_get(m, &peer) == -1 || p->ops->old_peer == NULL)
+		return -1;
+	m->fd = -1;
+	p->ops->old_peer(p, peer.kind, peer.instance, fd);
+	return 0;
+}
+
+static int
+on_settings(void *arg, struct ipc_msg *m)
+{
+	struct process *p = arg;
+	struct conf *old = p->conf;
+
+	if (msg_empty_get(m) == -1)
+		return -1;
+	if (p->ops->configured == NULL)
+		return 0;
+	p->conf = conf_read(m->fd);
+	if (p->conf == NULL) {
+		/* Restarted, it gets it all the same. */
+		fatal("configuration");
+	}
+	p->ops->configured(p);
+	conf_free(old);
+	free(old);
+	return 0;
+}
+
+static int
+on_retire(void *arg, struct ipc_msg *m)
+{
+	struct process *p = arg;
+
+	if (msg_empty_get(m) == -1 || p->retiring)
+		return -1;
+	p->retiring = true;
+	if (p->ops->retire != NULL && !p->stopping)
+		p->ops->retire(p);
+	return 0;
+}
+
+static int
 on_listener(void *arg, struct ipc_msg *m)
 {
 	struct process *p = arg;
@@ -212,7 +260,10 @@ static const struct ipc_rule from_master[] = {
 	{ MASTER_CONF, PHASE_OUTSIDE, IPC_FD_ALWAYS, on_conf },
 	{ MASTER_LOG, PHASE_OUTSIDE, IPC_FD_ALWAYS, on_log },
 	{ MASTER_PEER, PROCESS_GOING, IPC_FD_ALWAYS, on_peer },
+	{ MASTER_OLD_PEER, PROCESS_GOING, IPC_FD_ALWAYS, on_old_peer },
 	{ MASTER_LISTENER, PROCESS_GOING, IPC_FD_ALWAYS, on_listener },
+	{ MASTER_SETTINGS, PROCESS_GOING, IPC_FD_ALWAYS, on_settings },
+	{ MASTER_RETIRE, PROCESS_GOING, IPC_FD_NEVER, on_retire },
 	{ MASTER_STOP, PROCESS_GOING, IPC_FD_NEVER, on_stop },
 	{ MASTER_PING, PROCESS_GOING, IPC_FD_NEVER, on_ping },
 };

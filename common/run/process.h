@@ -8,7 +8,8 @@
  *   fd 3     its channel to master   fd 4  the encoded configuration
  *
  * and, over fd 3, its peers and listening sockets.  SIGTERM, EOF from master
- * and MASTER_STOP all mean stop().
+ * and MASTER_STOP all mean stop().  At a reload those that stay get another
+ * configuration, and those that were started anew take over from those that retire.
  *
  * One that inetd, a socket unit or a person started has the client on fd 0 and
  * 1 instead.  It connects to master, and gets over that connection what the
@@ -41,6 +42,7 @@ struct process {
 	bool root;		/* started as root */
 	bool outside;		/* not started by master */
 	bool stopping;
+	bool retiring;		/* a newer generation has its work */
 	struct event_base *base;
 	struct conf *conf;
 	struct channel *master;
@@ -61,6 +63,16 @@ struct process_ops {
 	/* A peer was connected: the first one or a new one in an old one's place
 	 * (for smtpd and other kinds with many: one more).  The process owns fd. */
 	void (*peer)(struct process *, enum peer, uint32_t instance, int fd);
+	/* One that retires, told to a process (queue) that was not there then; it
+	 * comes before the one that took its place. */
+	void (*old_peer)(struct process *, enum peer, uint32_t instance, int fd);
+	/* Another configuration is in p->conf; the one before is freed when this
+	 * returns.  NULL: it has none for us (all but those that stay). */
+	void (*configured)(struct process *);
+	/* Take no more work; process_exit() when what there is is done, however
+	 * long it takes: stop() comes where it takes too long.  NULL: go on until
+	 * then. */
+	void (*retire)(struct process *);
 	/* A listening socket (smtpd, control); `index` into conf->listens. */
 	void (*listener)(struct process *, unsigned index, int fd);
 	/* Finish what is under way within STOP_FINISH seconds, then process_exit(). */

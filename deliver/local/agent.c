@@ -21,7 +21,7 @@ struct agent {
 	struct children *children;
 	struct channel *queue; /* NULL: away */
 	uint32_t instance;
-	bool stopping;
+	bool stopping, retiring;
 	struct handouts handouts;
 	struct agent_counters counters;
 };
@@ -87,8 +87,12 @@ send_result(struct agent *a, const struct msg_result *r)
 static void
 check_idle(struct agent *a)
 {
-	if (a->stopping && a->counters.underway == 0 &&
-	    (a->counters.unrecorded == 0 || a->queue == NULL))
+	const struct agent_counters *n = &a->counters;
+
+	if (n->underway > 0)
+		return;
+	if ((a->stopping && (n->unrecorded == 0 || a->queue == NULL)) ||
+	    (a->retiring && n->unrecorded == 0 && a->queue == NULL))
 		a->c.idle(a->c.arg);
 }
 
@@ -291,6 +295,13 @@ agent_connect(struct agent *a, uint32_t instance, int fd)
 	RB_FOREACH(h, handouts, &a->handouts)
 	STAILQ_FOREACH(r, &h->results, link)
 	send_result(a, &r->msg);
+}
+
+void
+agent_retire(struct agent *a)
+{
+	a->retiring = true;
+	check_idle(a);
 }
 
 void

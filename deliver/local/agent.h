@@ -21,7 +21,7 @@ struct agent_conf {
 	uid_t least_uid; /* as root: nobody below it can be delivered to */
 	/* queue went away; bad: it broke the rules. */
 	void (*gone)(void *arg, uint32_t instance, bool bad);
-	/* While stopping: nothing is under way any more. */
+	/* While stopping or retiring: nothing is under way any more. */
 	void (*idle)(void *arg);
 	void *arg;
 };
@@ -37,6 +37,8 @@ struct agent_counters {
 struct agent *agent_new(const struct agent_conf *); /* NULL with errno */
 /* queue, or a new one in the place of the old one. */
 void agent_connect(struct agent *, uint32_t instance, int fd);
+/* idle() when all it has is done and recorded, and queue has gone: no more comes. */
+void agent_retire(struct agent *);
 /* What was not begun is told to be tried later; idle() follows. */
 void agent_stop(struct agent *);
 void agent_count(const struct agent *, struct agent_counters *);

@@ -97,6 +97,14 @@ peer(struct process *p, enum peer kind, uint32_t instance, int fd)
 }
 
 static void
+retire(struct process *p)
+{
+	struct local *l = p->state;
+
+	agent_retire(l->agent);
+}
+
+static void
 stop(struct process *p)
 {
 	struct local *l = p->state;
@@ -128,6 +136,7 @@ static const struct process_ops ops = {
 	.threads = threads,
 	.begin = begin,
 	.peer = peer,
+	.retire = retire,
 	.stop = stop,
 	.status = status,
 };

@@ -129,14 +129,29 @@ on_deliver(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+/* One that retires may be given more until queue has gone, which it does when
+ * all is recorded; another one comes where it merely died. */
+static void
+exit_if_done(struct remote *r)
+{
+	const struct process *p = r->process;
+	struct destination *n;
+
+	if (r->ndeliveries > 0 ||
+	    !(p->stopping || (p->retiring && r->queue == NULL)))
+		return;
+	LIST_FOREACH(n, &r->destinations, link)
+	destination_stop(n, false);
+	process_exit(r->process);
+}
+
 static void
 forget(struct remote *r, struct delivery *v)
 {
 	TAILQ_REMOVE(&r->deliveries, v, link);
 	r->ndeliveries--;
 	delivery_free(v);
-	if (r->process->stopping && r->ndeliveries == 0)
-		process_exit(r->process);
+	exit_if_done(r);
 }
 
 static int
@@ -170,6 +185,7 @@ on_queue_closed(void *arg, bool bad)
 	r->greeted = false;
 	if (bad)
 		process_complain(r->process, PEER_QUEUE, r->queue_instance);
+	exit_if_done(r);
 }
 
 static const struct channel_ops queue_ops = {
@@ -329,6 +345,12 @@ peer(struct process *p, enum peer kind, uint32_t instance, int fd)
 	greet(r);
 }
 
+static void
+retire(struct process *p)
+{
+	exit_if_done(p->state);
+}
+
 /* Hand-outs that are in the dialogue have STOP_FINISH seconds; the others end
  * now.  We go when queue has recorded all. */
 static void
@@ -366,6 +388,7 @@ const struct process_ops remote_ops = {
 	.sandbox = remote_sandbox,
 	.begin = begin,
 	.peer = peer,
+	.retire = retire,
 	.stop = stop,
 	.status = status,
 };

@@ -50,9 +50,8 @@ bench_free(struct bench *b)
 {
 	struct delivery *h;
 
-	for (size_t a = 0; a < ROUTE_AGENT_END; a++)
-		while ((h = schedule_delivery_of(b->s, a)) != NULL)
-			schedule_forget(b->s, h);
+	while ((h = schedule_delivery_of(b->s, NULL)) != NULL)
+		schedule_forget(b->s, h);
 	for (size_t i = 0; i < b->n; i++) {
 		for (uint32_t k = 0; k < b->m[i]->nrcpts; k++)
 			schedule_remove(b->s, &b->m[i]->rcpts[k]);

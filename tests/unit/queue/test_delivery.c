@@ -43,7 +43,7 @@ START_TEST(an_agent_has_limits)
 		ck_assert_ptr_nonnull(handout(&b, ROUTE_LOCAL));
 	ck_assert_ptr_null(handout(&b, ROUTE_LOCAL));
 	/* The last answer frees the place, … */
-	h = schedule_delivery_of(b.s, ROUTE_LOCAL);
+	h = schedule_delivery_of(b.s, NULL);
 	schedule_ended(b.s, h);
 	ck_assert_ptr_nonnull(handout(&b, ROUTE_LOCAL));
 	ck_assert_ptr_null(handout(&b, ROUTE_LOCAL));
