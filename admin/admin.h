@@ -22,6 +22,7 @@ struct admin {
 	struct event_base *base;
 	struct channel *channel;
 	struct answer *answer;
+	unsigned patience; /* seconds to wait for an answer; 0: ADMIN_SECONDS */
 };
 
 /* Prints "sallyport VERB: …" on standard error and ends with EXIT_USAGE. */
@@ -81,6 +82,7 @@ int verb_run(struct admin *);
 int verb_check(struct admin *);
 int verb_config(struct admin *);
 int verb_status(struct admin *);
+int verb_reload(struct admin *);
 int verb_stop(struct admin *);
 int verb_queue(struct admin *);
 int verb_trace(struct admin *);

@@ -65,6 +65,22 @@ on_process(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+/* What is wrong, in the words of whoever found it. */
+static int
+on_line(void *arg, struct ipc_msg *m)
+{
+	static struct msg_line line;
+
+	(void)arg;
+	if (msg_line_get(m, &line) == -1)
+		return -1;
+	for (char *p = line.text; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?'; /* nothing for a terminal to act on */
+	fprintf(stderr, "%s\n", line.text);
+	return 0;
+}
+
 static int
 on_done(void *arg, struct ipc_msg *m)
 {
@@ -77,6 +93,7 @@ static const struct ipc_rule rules[] = {
 	{ CONTROL_CONTENT, IPC_ANY_PHASE, IPC_FD_MAYBE, on_content },
 	{ CONTROL_TALE, IPC_ANY_PHASE, IPC_FD_NEVER, on_tale },
 	{ CONTROL_PROCESS, IPC_ANY_PHASE, IPC_FD_NEVER, on_process },
+	{ CONTROL_LINE, IPC_ANY_PHASE, IPC_FD_NEVER, on_line },
 	{ CONTROL_DONE, IPC_ANY_PHASE, IPC_FD_NEVER, on_done },
 };
 
@@ -158,7 +175,8 @@ admin_begin(struct admin *a, uint16_t type)
 struct answer *
 admin_ask(struct admin *a, uint16_t want)
 {
-	const struct timeval limit = { .tv_sec = ADMIN_SECONDS };
+	unsigned seconds = a->patience > 0 ? a->patience : ADMIN_SECONDS;
+	const struct timeval limit = { .tv_sec = seconds };
 	char text[REPLY_LINE_MAX];
 
 	answer.type = 0;
@@ -172,8 +190,7 @@ admin_ask(struct admin *a, uint16_t want)
 	if (answer.type == 0 && a->channel == NULL)
 		refuse(EXIT_NOT_RUNNING, "the service closed the connection");
 	if (answer.type == 0)
-		refuse(
-		    EXIT_REFUSED, "no answer within %d seconds", ADMIN_SECONDS);
+		refuse(EXIT_REFUSED, "no answer within %u seconds", seconds);
 	if (answer.type == CONTROL_DONE &&
 	    (want != CONTROL_DONE || answer.done.code != 250)) {
 		reply_text(text, sizeof text, &answer.done);

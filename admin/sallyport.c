@@ -18,6 +18,8 @@ static const struct verb {
 	    "every setting in force and where it was set" },
 	{ "status", verb_status, "[--json]",
 	    "the processes of the running service" },
+	{ "reload", verb_reload, "",
+	    "have the running service take its configuration anew" },
 	{ "stop", verb_stop, "", "end the running service" },
 	{ "queue", verb_queue,
 	    "list|count|show|cat|retry|delete [-n] [--json] [SELECTOR...]",

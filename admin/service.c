@@ -1,5 +1,5 @@
 /*
- * service.c - run, check, config, status, stop: the service as a whole.
+ * service.c - run, check, config, status, reload, stop: the service as a whole.
  */
 #include <stdio.h>
 
@@ -24,10 +24,10 @@ verb_run(struct admin *a)
 int
 verb_check(struct admin *a)
 {
-	const char *argv[] = { "config", "-c", a->conf_file, NULL };
+	const char *argv[] = { "master", "-n", "-c", a->conf_file, NULL };
 
 	no_words(a);
-	program_exec("config", argv);
+	program_exec("master", argv);
 }
 
 int
@@ -84,6 +84,21 @@ verb_status(struct admin *a)
 	admin_connect(a);
 	a->answer->process = json ? print_process_json : print_process;
 	admin_begin(a, CONTROL_STATUS);
+	admin_ask(a, CONTROL_DONE);
+	return EXIT_DONE;
+}
+
+/* One reload takes master at most a minute; it may have to wait for another one
+ * that is under way. */
+#define RELOAD_WAIT 150
+
+int
+verb_reload(struct admin *a)
+{
+	no_words(a);
+	admin_connect(a);
+	a->patience = RELOAD_WAIT;
+	admin_begin(a, CONTROL_RELOAD);
 	admin_ask(a, CONTROL_DONE);
 	return EXIT_DONE;
 }

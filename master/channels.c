@@ -45,19 +45,47 @@ channels_stays(enum peer kind)
 bool
 channels_between(const struct child *a, const struct child *b)
 {
-	return a->generation == b->generation || channels_stays(a->kind) ||
-	    channels_stays(b->kind);
+	if (a->generation == b->generation &&
+	    (a->role == ROLE_NEXT) == (b->role == ROLE_NEXT))
+		return true;
+	if (!channels_stays(a->kind) && !channels_stays(b->kind))
+		return false;
+	/* Queue asks the lookup of its own configuration. */
+	return a->role != ROLE_NEXT && b->role != ROLE_NEXT &&
+	    a->kind != PEER_LOOKUP && b->kind != PEER_LOOKUP;
+}
+
+static void
+give_peer(struct child *to, uint16_t type, const struct msg_peer *of, int fd)
+{
+	/* A channel that is gone says so itself, and its process is ended. */
+	msg_peer_put(channel_begin(to->channel, type, 0), of);
+	(void)channel_send(to->channel, fd);
+	close(fd);
 }
 
 static void
 give_end(struct child *to, const struct child *peer, int fd)
 {
 	const struct msg_peer of = { peer->kind, peer->instance };
+	bool agent = peer->kind == PEER_LOCAL || peer->kind == PEER_REMOTE;
 
-	/* A channel that is gone says so itself, and its process is ended. */
-	msg_peer_put(channel_begin(to->channel, MASTER_PEER, 0), &of);
-	(void)channel_send(to->channel, fd);
-	close(fd);
+	give_peer(to,
+	    agent && peer->role == ROLE_RETIRING ? MASTER_OLD_PEER
+						 : MASTER_PEER,
+	    &of, fd);
+}
+
+int
+channels_lend(struct child *c, enum peer kind)
+{
+	const struct msg_peer of = { kind, ++c->master->instances };
+	int fds[2];
+
+	if (channel_pair(fds) == -1)
+		return -1;
+	give_peer(c, MASTER_PEER, &of, fds[0]);
+	return fds[1];
 }
 
 static void
@@ -131,4 +159,49 @@ channels_make_all(struct master *m)
 		connect_pair(m, &pairs[i], NULL);
 	TAILQ_FOREACH (c, &m->children, link)
 		give_listeners(c);
+}
+
+static void
+connect_some(struct master *m,
+    bool (*wanted)(const struct child *, const struct child *))
+{
+	struct child *a, *b;
+
+	for (size_t i = 0; i < NPAIRS; i++)
+		TAILQ_FOREACH (a, &m->children, link)
+			TAILQ_FOREACH (b, &m->children, link)
+				if (a->kind == pairs[i].a &&
+				    b->kind == pairs[i].b && wanted(a, b) &&
+				    channels_between(a, b))
+					connect_two(a, b);
+}
+
+static bool
+are_next(const struct child *a, const struct child *b)
+{
+	return a->role == ROLE_NEXT && b->role == ROLE_NEXT;
+}
+
+void
+channels_make_next(struct master *m)
+{
+	connect_some(m, are_next);
+}
+
+static bool
+one_stays(const struct child *a, const struct child *b)
+{
+	return channels_stays(a->kind) != channels_stays(b->kind) &&
+	    a->generation == b->generation;
+}
+
+void
+channels_join(struct master *m)
+{
+	struct child *c;
+
+	connect_some(m, one_stays);
+	TAILQ_FOREACH (c, &m->children, link)
+		if (c->generation == m->current && c->kind == PEER_SMTPD)
+			give_listeners(c);
 }

@@ -65,25 +65,31 @@ static bool
 replace(struct child *c)
 {
 	struct master *m = c->master;
-	bool place = c->role == ROLE_PLACE;
+	enum role role = c->role;
+	enum peer kind = c->kind;
 
+	if (role != ROLE_PLACE)
+		child_free(c);
 	switch (m->phase) {
 	case PHASE_STARTING:
-		log_error(
-		    "start_failed", log_str("process", peer_name(c->kind)));
+		log_error("start_failed", log_str("process", peer_name(kind)));
 		stop_begin(m, 1);
 		break;
 	case PHASE_RUNNING:
-		if (place)
+		if (role == ROLE_PLACE)
 			restart_later(c);
+		else if (role == ROLE_NEXT)
+			reload_lost(m, kind);
+		retire_watch(m);
 		break;
 	case PHASE_STOPPING:
 		stop_go_on(m);
 		break;
+	case PHASE_CHECKING:
+		check_lost(m);
+		break;
 	}
-	if (!place)
-		child_free(c);
-	return place;
+	return role == ROLE_PLACE;
 }
 
 /* Our end of a pipe, and everybody's, to a logger that has just been made. */
@@ -114,6 +120,11 @@ child_start(struct child *c)
 	struct master *m = c->master;
 	int fds[2] = { -1, -1 };
 
+	/* One that stays follows the configuration. */
+	if (channels_stays(c->kind) && c->generation != m->current) {
+		generation_unref(c->generation);
+		c->generation = generation_ref(m->current);
+	}
 	c->instance = ++m->instances;
 	c->started = master_now();
 	c->ready = c->killed = false;
@@ -157,8 +168,11 @@ log_end(const struct child *c, int status)
 	const struct log_field process = log_str("process", peer_name(c->kind));
 	const struct log_field pid = log_num("pid", c->pid);
 
+	bool expected = c->master->phase == PHASE_STOPPING ||
+	    c->role == ROLE_SESSION || c->role == ROLE_RETIRING;
+
 	/* Why was said when it was killed. */
-	if (c->killed && c->master->phase == PHASE_STOPPING)
+	if (c->killed && expected)
 		return;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		log_error("died", process, pid, log_num("signal", SIGSYS),
@@ -168,7 +182,7 @@ log_end(const struct child *c, int status)
 		log_error("died", process, pid,
 		    log_num("signal", WTERMSIG(status)),
 		    log_str("reason", sigdescr_np(WTERMSIG(status))));
-	else if (WEXITSTATUS(status) != 0 || c->master->phase != PHASE_STOPPING)
+	else if (WEXITSTATUS(status) != 0 || !expected)
 		log_error("died", process, pid,
 		    log_num("status", WEXITSTATUS(status)));
 }
@@ -197,6 +211,8 @@ children_reap(struct master *m)
 				break;
 		if (c != NULL)
 			ended(c, status);
+		else
+			helper_reaped(m, pid, status);
 	}
 }
 
@@ -305,6 +321,25 @@ children_make(struct master *m)
 	for (uint32_t i = 0; i < n; i++)
 		if (child_new(m, m->current, PEER_SMTPD, ROLE_PLACE) == NULL)
 			return -1;
+	return 0;
+}
+
+int
+children_begin(struct master *m, struct generation *g)
+{
+	static const enum peer single[] = { PEER_LOOKUP, PEER_RESOLVER,
+		PEER_LOCAL, PEER_REMOTE };
+	const size_t nsingle = sizeof single / sizeof single[0];
+	size_t n = nsingle + smtpds_wanted(&g->conf);
+
+	for (size_t i = 0; i < n; i++) {
+		struct child *c = child_new(
+		    m, g, i < nsingle ? single[i] : PEER_SMTPD, ROLE_NEXT);
+
+		/* One that cannot be started has ended the reload. */
+		if (c == NULL || !child_start(c))
+			return -1;
+	}
 	return 0;
 }
 

@@ -16,21 +16,27 @@
 
 #define PARSER_FD 3
 
+_Noreturn void
+configuration_exec(const struct master *m, const char *file, unsigned out)
+{
+	char program[CONF_PATH_MAX + sizeof "/config"], fd[16];
+
+	snprintf(program, sizeof program, "%s/config", m->dir);
+	snprintf(fd, sizeof fd, "%u", out);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		err(1, "no_new_privs");
+	execl(program, "config", "-c", file, "-o", fd, (char *)NULL);
+	err(1, "%s", program);
+}
+
 static _Noreturn void
 parser(const struct master *m, const char *file, int out)
 {
-	char program[CONF_PATH_MAX + sizeof "/config"],
-	    fd[] = { '0' + PARSER_FD, '\0' };
-
-	snprintf(program, sizeof program, "%s/config", m->dir);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		err(1, "no_new_privs");
 	/* dup2() onto itself would leave close-on-exec where it is. */
 	if (out == PARSER_FD ? fcntl(out, F_SETFD, 0) == -1
 			     : dup2(out, PARSER_FD) == -1)
 		err(1, "pipe");
-	execl(program, "config", "-c", file, "-o", fd, (char *)NULL);
-	err(1, "%s", program);
+	configuration_exec(m, file, PARSER_FD);
 }
 
 static int
@@ -53,27 +59,54 @@ static int
 seal(struct span s)
 {
 	int fd = memfd_create("configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ssize_t n = 0;
 
-	if (fd == -1)
-		err(1, "memory for the configuration");
-	while (s.n > 0) {
-		ssize_t n = write(fd, s.p, s.n);
+	for (; fd != -1 && n != -1 && s.n > 0; s = span_skip(s, (size_t)n))
+		if ((n = write(fd, s.p, s.n)) == -1)
+			break;
+	if (fd == -1 ||
+	    (n != -1 &&
+		fcntl(fd, F_ADD_SEALS,
+		    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) ==
+		    0))
+		return fd;
+	close(fd);
+	return -1;
+}
 
-		if (n == -1)
-			err(1, "memory for the configuration");
-		s = span_skip(s, (size_t)n);
-	}
-	if (fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
-		err(1, "sealing the configuration");
-	return fd;
+struct generation *
+configuration_new(struct span blob, uint32_t number)
+{
+	struct generation *g = generation_new();
+	struct wire_get w = wire_reader(blob);
+
+	if (g == NULL)
+		return NULL;
+	g->number = number;
+	if (conf_get(&w, &g->conf) == 0 && (g->conf_fd = seal(blob)) != -1)
+		return g;
+	generation_unref(g);
+	return NULL;
+}
+
+const char *
+configuration_fixed(const struct conf *a, const struct conf *b)
+{
+	if (strcmp(a->spool, b->spool) != 0)
+		return "spool";
+	if (strcmp(a->runtime, b->runtime) != 0)
+		return "runtime";
+	if (a->segment_size != b->segment_size)
+		return "segment_size";
+	if (a->seccomp_only != b->seccomp_only)
+		return "sandbox";
+	return NULL;
 }
 
 void
 configuration_read(struct master *m, const char *file)
 {
 	struct buf blob;
-	struct wire_get w;
 	int fds[2], status;
 	pid_t pid;
 
@@ -93,13 +126,8 @@ configuration_read(struct master *m, const char *file)
 		errx(1, "config ended by signal %d", WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
 		_exit(1);
-	m->current = generation_new();
+	m->current = configuration_new(buf_span(&blob), 1);
 	if (m->current == NULL)
-		err(1, "memory for the configuration");
-	m->current->number = 1;
-	w = wire_reader(buf_span(&blob));
-	if (conf_get(&w, &m->current->conf) == -1 || !wire_done(&w))
-		errx(1, "the configuration came out damaged");
-	m->current->conf_fd = seal(buf_span(&blob));
+		err(1, "the configuration came out damaged");
 	buf_fini(&blob);
 }

@@ -116,27 +116,41 @@ listen_wait(struct master *m)
 	return true;
 }
 
+/* Bound; -1 with errno.  m is NULL where there is no old service to wait for. */
 static int
-open_one(struct master *m, const struct conf_listen *l)
+bind_one(struct master *m, const struct conf_listen *l)
 {
 	struct sockaddr_storage ss;
 	socklen_t n = ip_to_sockaddr(&ss, &l->ip, l->port);
 	const int on = 1;
-	int rc, fd;
+	int rc = -1, fd, saved;
 
 	fd =
 	    socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1 ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
+	if (fd != -1 &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
 	    /* [::] is not 0.0.0.0 too: each has its own statement */
-	    (ss.ss_family == AF_INET6 &&
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) ==
-		    -1))
-		err(1, "cannot listen on %s", l->title);
-	do
-		rc = bind(fd, (struct sockaddr *)&ss, n);
-	while (rc == -1 && errno == EADDRINUSE && listen_wait(m));
-	if (rc == -1 || listen(fd, LISTEN_BACKLOG) == -1)
+	    (ss.ss_family == AF_INET ||
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0))
+		do
+			rc = bind(fd, (struct sockaddr *)&ss, n);
+		while (rc == -1 && errno == EADDRINUSE && m != NULL &&
+		    listen_wait(m));
+	if (rc == 0)
+		return fd;
+	saved = errno;
+	if (fd != -1)
+		close(fd);
+	errno = saved;
+	return -1;
+}
+
+static int
+open_one(struct master *m, const struct conf_listen *l)
+{
+	int fd = bind_one(m, l);
+
+	if (fd == -1 || listen(fd, LISTEN_BACKLOG) == -1)
 		err(1, "cannot listen on %s", l->title);
 	return fd;
 }
@@ -151,6 +165,52 @@ listen_open(struct master *m, const int *inherited, size_t n)
 		if (m->current->listeners[i] == -1)
 			m->current->listeners[i] =
 			    open_one(m, &m->current->conf.listens[i]);
+}
+
+/* The socket that a generation has for the same address, for another one. */
+static int
+keep_one(const struct generation *g, const struct conf_listen *l, bool *taken)
+{
+	for (size_t i = 0; i < g->conf.nlistens; i++) {
+		const struct conf_listen *old = &g->conf.listens[i];
+
+		if (g->listeners[i] == -1 || taken[i] || old->port != l->port ||
+		    memcmp(&old->ip, &l->ip, sizeof l->ip) != 0)
+			continue;
+		taken[i] = true;
+		return fcntl(g->listeners[i], F_DUPFD_CLOEXEC, 0);
+	}
+	return -1;
+}
+
+int
+listen_prepare(const struct generation *current, struct generation *g,
+    const char **which)
+{
+	bool taken[CONF_LISTENS_MAX] = { false };
+
+	for (size_t i = 0; i < g->conf.nlistens; i++)
+		g->listeners[i] = keep_one(current, &g->conf.listens[i], taken);
+	for (size_t i = 0; i < g->conf.nlistens; i++) {
+		*which = g->conf.listens[i].title;
+		if (g->listeners[i] == -1 &&
+		    (g->listeners[i] = bind_one(NULL, &g->conf.listens[i])) ==
+			-1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+listen_begin(const struct generation *g, const char **which)
+{
+	for (size_t i = 0; i < g->conf.nlistens; i++) {
+		*which = g->conf.listens[i].title;
+		/* One that listens already goes on. */
+		if (listen(g->listeners[i], LISTEN_BACKLOG) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 void

@@ -1,7 +1,7 @@
 /*
  * main.c - master: sets up everything, then watches.
  *
- *   master -c FILE
+ *   master [-n] -c FILE
  *
  * The order is the security argument: what needs root and a name (directories,
  * sockets, users) is done first and once; then master gives up all power but
@@ -64,9 +64,7 @@ on_hangup(evutil_socket_t signo, short what, void *arg)
 {
 	(void)signo;
 	(void)what;
-	(void)arg;
-	log_warn("ignored", log_str("signal", "SIGHUP"),
-	    log_str("reason", "reload is not supported by this version"));
+	reload_begin(arg, "SIGHUP");
 }
 
 static void
@@ -84,8 +82,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (m->phase == PHASE_RUNNING)
-		children_ping(m);
+	if (m->phase != PHASE_RUNNING)
+		return;
+	children_ping(m);
+	retire_watch(m);
 }
 
 static void
@@ -133,7 +133,7 @@ make_events(struct master *m)
 		    event_add(m->events[i], i == 4 ? &tick : NULL) == -1)
 			errx(1, "no events");
 	if (m->start_limit == NULL || m->stop_limit == NULL ||
-	    evtimer_add(m->start_limit, &start) == -1)
+	    reload_init(m) == -1 || evtimer_add(m->start_limit, &start) == -1)
 		errx(1, "no events");
 }
 
@@ -144,6 +144,15 @@ open_log(struct master *m)
 	if (child_log_pipe(m->log) == -1 ||
 	    dup2(m->log[1], STDERR_FILENO) == -1)
 		err(1, "log");
+}
+
+static int
+check_only(struct master *m, const char *file)
+{
+	open_standard(m, false);
+	m->root = geteuid() == 0;
+	find_programs(m);
+	return check(m, file);
 }
 
 static void
@@ -159,7 +168,7 @@ set_up(struct master *m, const char *file)
 	m->root = geteuid() == 0;
 	find_programs(m);
 	configuration_read(m, file);
-	users_find(m, &owner);
+	users_find(m, &m->current->conf, &owner);
 	directories_make(&m->current->conf, &owner);
 	listen_open(m, inherited, ninherited);
 	control_open(m);
@@ -199,6 +208,7 @@ tear_down(struct master *m)
 		event_free(m->events[i]);
 	event_free(m->start_limit);
 	event_free(m->stop_limit);
+	event_free(m->reload.limit);
 	event_base_free(m->base);
 	generation_unref(m->current);
 }
@@ -208,12 +218,16 @@ main(int argc, char **argv)
 {
 	static struct master m;
 
+	bool only_check = argc == 4 && strcmp(argv[1], "-n") == 0;
+
 	TAILQ_INIT(&m.children);
-	if (argc != 3 || strcmp(argv[1], "-c") != 0) {
-		fputs("usage: master -c FILE\n", stderr);
+	if (argc != 3 + only_check || strcmp(argv[argc - 2], "-c") != 0) {
+		fputs("usage: master [-n] -c FILE\n", stderr);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	if (only_check)
+		return check_only(&m, argv[3]);
 	set_up(&m, argv[2]);
 	confine_drop(master_sandbox(), NULL, NULL);
 	confine_seccomp(master_sandbox());

@@ -14,6 +14,9 @@
 
 #include <bsd/sys/queue.h>
 
+#include <signal.h>
+
+#include "common/bytes/buf.h"
 #include "common/msg/master.h"
 #include "common/run/conf.h"
 
@@ -34,8 +37,12 @@
 #define SUBMIT_SOCKET	"submit.sock"
 /* Those of the listen statements, and SUBMIT_SOCKET. */
 #define INHERITED_MAX	(CONF_LISTENS_MAX + 1)
+#define RETIRE_SECONDS	300 /* that old processes have for what they began */
+#define OLD_MAX		16  /* generations that retire; the oldest then has to end */
+#define WAITERS_MAX	64  /* `sallyport reload` at once */
 
-enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
+enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING,
+	PHASE_CHECKING /* `master -n` */ };
 
 struct master;
 
@@ -49,11 +56,14 @@ struct generation {
 	struct conf conf;
 	int conf_fd;		/* the encoding, sealed */
 	int listeners[CONF_LISTENS_MAX]; /* as conf.listens; -1: closed */
+	int64_t retired;	/* when a newer one took its place */
 };
 
 enum role {
 	ROLE_PLACE,		/* who ends is followed by another one */
-	ROLE_SESSION,		/* … by none, and is expected to end */
+	ROLE_NEXT,		/* of the configuration that is to come: no reload
+				 * without it */
+	ROLE_SESSION,		/* who ends is followed by none, and is expected to */
 	ROLE_RETIRING		/* the same; a newer generation has its work */
 };
 
@@ -69,6 +79,7 @@ struct child {
 	struct channel *channel; /* NULL: none, or broken */
 	bool ready;
 	bool killed;		/* by us */
+	int64_t stopped;	/* when one that retires had to end; 0: not yet */
 	/* Both ends stay open here, so that neither a new process in this place
 	 * nor a new logger loses a line. */
 	int log[2];
@@ -82,6 +93,43 @@ struct child {
 	int64_t complained;
 	struct event *restart;
 	struct msg_counters counters;
+};
+
+/* A short-lived process of our own, one at a time. */
+#define HELPER_FD      3	/* what it is given */
+#define HELPER_OUT_MAX (CONF_BLOB_MAX + 128 * 1024)
+#define HELPER_ERR_MAX (1024 * 1024)
+struct helper {
+	struct master *master;
+	pid_t pid;		/* 0: none */
+	int status;		/* of wait(2) */
+	int (*run)(const struct master *);	/* its main; the exit status */
+	void (*done)(struct master *, int status);
+	struct helper_pipe {
+		struct helper *helper;
+		int fd;		/* -1: it has ended */
+		struct event *readable;
+		struct buf text;
+	} said[2];		/* standard output, standard error */
+};
+
+enum reload_stage { RELOAD_NONE, RELOAD_FILE, RELOAD_USERS, RELOAD_START,
+	RELOAD_EXPECT };
+
+/* A command that waits for the end of a reload. */
+struct waiter {
+	uint32_t control;	/* instance */
+	uint32_t id;		/* of its request */
+	bool next;		/* … of the one after this */
+};
+
+struct reload {
+	enum reload_stage stage;
+	struct generation *next;
+	bool again;		/* asked for while one is under way */
+	struct waiter waiters[WAITERS_MAX];
+	size_t nwaiters;
+	struct event *limit;
 };
 
 /* "127.0.0.1:25,[::1]:25", with the real ports. */
@@ -120,6 +168,8 @@ struct master {
 	int64_t patience;	/* until when an old service may still hold something */
 	int status;		/* for exit */
 	struct notify notify;
+	struct helper helper;
+	struct reload reload;
 };
 
 /* generation.c */
@@ -128,9 +178,16 @@ struct generation *generation_ref(struct generation *);
 void generation_unref(struct generation *); /* NULL is fine */
 void generation_close_listeners(struct generation *);
 
-/* configuration.c: has FILE parsed into the first generation; ends the program
- * on error. */
+/* configuration.c: what `config` makes of a file. */
+/* Has FILE parsed into the first generation; ends the program on error. */
 void configuration_read(struct master *, const char *file);
+/* The generation of an encoding; NULL with errno. */
+struct generation *configuration_new(struct span, uint32_t number);
+/* Becomes config, which writes to descriptor `out`. */
+_Noreturn void configuration_exec(
+    const struct master *, const char *file, unsigned out);
+/* A setting that differs and cannot be changed by a reload, or NULL. */
+const char *configuration_fixed(const struct conf *, const struct conf *);
 
 /* directories.c: spool, runtime and what is below; ends the program on error. */
 struct directory_owner {
@@ -139,7 +196,8 @@ struct directory_owner {
 };
 void directories_make(const struct conf *, const struct directory_owner *);
 /* users.c: who must exist; ends the program on error. */
-void users_find(const struct master *, struct directory_owner *);
+void users_find(const struct master *, const struct conf *,
+    struct directory_owner *);
 
 /* listen.c: sockets.  All end the program on error. */
 void listen_inherit(int inherited[INHERITED_MAX], size_t *n);
@@ -150,6 +208,12 @@ void listen_open(struct master *, const int *inherited, size_t n);
  * lock (STORE_LOCK_SECONDS).  True: it was worth another try.
  */
 bool listen_wait(struct master *);
+/* Those of a generation that is to come: where the address is one of the current
+ * generation, the same socket; others are bound, and listen by listen_begin.  The
+ * two do not end the program: 0, or -1 with errno and in *which the title. */
+int listen_prepare(const struct generation *current, struct generation *,
+    const char **which);
+int listen_begin(const struct generation *, const char **which);
 /* How many may be open, after trying to get what is needed. */
 uint64_t descriptors_raise(const struct conf *);
 uint64_t descriptors_needed(const struct conf *);
@@ -166,6 +230,40 @@ void submit_remove(const struct master *);
 
 /* spawn.c: a new process; its pid, or -1 with errno. */
 pid_t spawn(const struct master *, const struct child *, int channel);
+/* In a child: nothing of the loop's handlers may run there. */
+void spawn_signals(const sigset_t *mask);
+
+/* helper.c: run() as a process of its own, with fd (-1: none; closed here) as
+ * HELPER_FD.  0, or -1 with errno; done() is called when it has ended and all that
+ * it said is in m->helper.said. */
+int helper_start(struct master *, int (*run)(const struct master *), int fd,
+    void (*done)(struct master *, int status));
+void helper_reaped(struct master *, pid_t, int status);
+void helper_end(struct master *); /* done() is not called any more */
+
+/* reload.c: another configuration, by new processes. */
+int reload_init(struct master *);	/* 0, or -1 */
+void reload_begin(struct master *, const char *by);
+/* A command wants it: its request is answered at the end. */
+void reload_asked(struct child *control, uint32_t id);
+void reload_go_on(struct master *);	/* one more is ready, or the service is */
+void reload_lost(struct master *, enum peer); /* a new one has ended */
+void reload_abandon(struct master *);	/* the service stops */
+
+/* retire.c: the processes of older generations. */
+void retire_generation(struct master *, struct generation *);
+void retire_watch(struct master *);	/* who is done, who takes too long */
+
+/* expect.c: the statements of the configuration, asked of a lookup on HELPER_FD.
+ * What is wrong goes to standard error; 0, or 1 where anything is. */
+int expect_ask(const struct conf *, bool root);
+bool expect_met(const struct conf_expect *, const struct reply *);
+
+/* check.c: `master -n`: the configuration as a start would read it, and its
+ * expectations; the exit status. */
+int check(struct master *, const char *file);
+void check_go_on(struct child *lookup); /* it is ready */
+void check_lost(struct master *);	/* it has ended */
 
 /* children.c */
 int child_log_pipe(int fds[2]); /* 0, or -1 with errno */
@@ -176,6 +274,8 @@ struct child *child_new(
 void child_free(struct child *);
 /* All places of the first generation.  0, or -1 with errno. */
 int children_make(struct master *);
+/* Those of a further one, started.  0, or -1: one could not be. */
+int children_begin(struct master *, struct generation *);
 void children_free(struct master *);
 /* One that is no place is freed where it cannot be started, as when it ends:
  * false, and it is gone. */
@@ -201,6 +301,13 @@ bool children_answered(struct master *);
 /* channels.c: who talks to whom. */
 void channels_make(struct child *);	/* with all of its peers that are ready */
 void channels_make_all(struct master *);
+/* Between the processes of a generation that is to come … */
+void channels_make_next(struct master *);
+/* … and, now that it is here, with those that stay. */
+void channels_join(struct master *);
+/* One end is given to a process as that of a peer, the other one is returned; -1
+ * with errno. */
+int channels_lend(struct child *, enum peer);
 bool channels_pair_of(enum peer, enum peer);
 /* Those of one generation, and with all of them those that stay. */
 bool channels_between(const struct child *, const struct child *);
@@ -213,6 +320,7 @@ int syslog_asked(void *child, struct ipc_msg *);
 /* messages.c: what the processes say. */
 const struct channel_ops *messages_from(enum peer);
 void messages_send(struct child *, uint16_t type, uint32_t id);
+void messages_done(struct child *control, uint32_t id, enum reply_name);
 
 /* stop.c */
 void stop_begin(struct master *, int status);

@@ -41,12 +41,17 @@ on_ready(void *arg, struct ipc_msg *msg)
 		return -1;
 	c->ready = true;
 	child_ping(c);
-	if (m->phase == PHASE_RUNNING) {
+	if (m->phase == PHASE_CHECKING)
+		check_go_on(c);
+	else if (c->role == ROLE_NEXT)
+		reload_go_on(m);
+	else if (m->phase == PHASE_RUNNING) {
 		channels_make(c);
 		notify_status(m);
 	} else if (m->phase == PHASE_STARTING && children_ready(m)) {
 		channels_make_all(m);
 		announce(m);
+		reload_go_on(m);
 	}
 	return 0;
 }
@@ -104,12 +109,14 @@ send_row(struct child *to, uint32_t id, const struct msg_process *row)
 	(void)channel_send(to->channel, -1);
 }
 
-static void
-send_done(struct child *to, uint32_t id)
+void
+messages_done(struct child *to, uint32_t id, enum reply_name name)
 {
 	struct reply r;
 
-	reply_make(&r, R_DONE, NULL);
+	if (to->channel == NULL)
+		return;
+	reply_make(&r, name, NULL);
 	msg_reply_put(channel_begin(to->channel, MASTER_DONE, id), &r);
 	(void)channel_send(to->channel, -1);
 }
@@ -135,7 +142,7 @@ on_status(void *arg, struct ipc_msg *msg)
 			one->counters };
 		send_row(c, msg->id, &row);
 	}
-	send_done(c, msg->id);
+	messages_done(c, msg->id, R_DONE);
 	return 0;
 }
 
@@ -146,9 +153,18 @@ on_stop_service(void *arg, struct ipc_msg *msg)
 
 	if (msg_empty_get(msg) == -1)
 		return -1;
-	send_done(c, msg->id);
+	messages_done(c, msg->id, R_DONE);
 	log_info("stopping", log_str("by", "command"));
 	stop_begin(c->master, 0);
+	return 0;
+}
+
+static int
+on_reload(void *arg, struct ipc_msg *msg)
+{
+	if (msg_empty_get(msg) == -1)
+		return -1;
+	reload_asked(arg, msg->id);
 	return 0;
 }
 
@@ -176,6 +192,7 @@ messages_from(enum peer kind)
 		{ MASTER_STATUS, IPC_ANY_PHASE, IPC_FD_NEVER, on_status },
 		{ MASTER_STOP_SERVICE, IPC_ANY_PHASE, IPC_FD_NEVER,
 		    on_stop_service },
+		{ MASTER_RELOAD, IPC_ANY_PHASE, IPC_FD_NEVER, on_reload },
 	};
 	static const struct channel_ops logger = { rules, 4, on_closed };
 	static const struct channel_ops others = { rules + 1, 3, on_closed };

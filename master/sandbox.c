@@ -65,6 +65,8 @@ master_sandbox(void)
 		.caps = CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) |
 		    CAP_BIT(CAP_SETPCAP) |    /* processes give up theirs */
 		    CAP_BIT(CAP_SYS_CHROOT) | /* and go into runtime/empty */
+		    /* a reload's new listeners */
+		    CAP_BIT(CAP_NET_BIND_SERVICE) |
 		    CAP_BIT(CAP_KILL),	      /* those of other users */
 		.calls = denied,
 		.ncalls = sizeof denied / sizeof denied[0],

@@ -38,8 +38,8 @@ descriptors(const struct master *m, const struct child *c, int channel)
 }
 
 /* Nothing of the loop's handlers may run in the new process. */
-static void
-signals(const sigset_t *mask)
+void
+spawn_signals(const sigset_t *mask)
 {
 	static const int handled[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD,
 		SIGPIPE };
@@ -80,7 +80,7 @@ spawn(const struct master *m, const struct child *c, int channel)
 	sigprocmask(SIG_BLOCK, &all, &before);
 	pid = fork();
 	if (pid == 0) {
-		signals(&before);
+		spawn_signals(&before);
 		become(m, c, channel, parent);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);

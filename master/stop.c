@@ -158,6 +158,7 @@ stop_begin(struct master *m, int status)
 	notify(&m->notify, "STOPPING=1");
 	notify_status(m);
 	evtimer_del(m->start_limit);
+	reload_abandon(m);
 	TAILQ_FOREACH (c, &m->children, link)
 		evtimer_del(c->restart);
 	close_sockets(m);

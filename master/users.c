@@ -37,7 +37,8 @@ mailbox_owners(const struct conf *c)
 }
 
 void
-users_find(const struct master *m, struct directory_owner *o)
+users_find(
+    const struct master *m, const struct conf *conf, struct directory_owner *o)
 {
 	const struct passwd *pw;
 
@@ -49,7 +50,7 @@ users_find(const struct master *m, struct directory_owner *o)
 	for (unsigned kind = 0; kind < PEER_END; kind++)
 		if (process_user((enum peer)kind) != NULL)
 			user(process_user((enum peer)kind));
-	mailbox_owners(&m->current->conf);
+	mailbox_owners(conf);
 	o->control_group = user(process_user(PEER_CONTROL))->pw_gid;
 	pw = user(process_user(PEER_QUEUE));
 	o->queue = pw->pw_uid;

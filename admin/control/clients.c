@@ -59,8 +59,12 @@ on_master(void *arg, struct ipc_msg *m)
 {
 	if (busy(arg, m) || msg_empty_get(m) == -1)
 		return -1;
-	master_ask(arg,
-	    m->type == CONTROL_STATUS ? MASTER_STATUS : MASTER_STOP_SERVICE);
+	if (m->type == CONTROL_RELOAD)
+		master_ask(arg, MASTER_RELOAD);
+	else
+		master_ask(arg,
+		    m->type == CONTROL_STATUS ? MASTER_STATUS
+					      : MASTER_STOP_SERVICE);
 	return 0;
 }
 
@@ -72,6 +76,7 @@ static const struct ipc_rule rules[] = {
 	{ CONTROL_STORY, IPC_ANY_PHASE, IPC_FD_NEVER, on_story },
 	{ CONTROL_STATUS, IPC_ANY_PHASE, IPC_FD_NEVER, on_master },
 	{ CONTROL_STOP, IPC_ANY_PHASE, IPC_FD_NEVER, on_master },
+	{ CONTROL_RELOAD, IPC_ANY_PHASE, IPC_FD_NEVER, on_master },
 };
 
 static void

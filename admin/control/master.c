@@ -1,6 +1,6 @@
 /*
- * master.c - what control asks master: the state of the processes, the end of
- * the service.
+ * master.c - what control asks master: the state of the processes, another
+ * configuration, the end of the service.
  */
 #include "admin/control/control.h"
 #include "common/msg/reply.h"
@@ -35,6 +35,23 @@ on_process(void *arg, struct ipc_msg *m)
 }
 
 static int
+on_line(void *arg, struct ipc_msg *m)
+{
+	struct process *p = arg;
+	struct msg_line line;
+	struct client *c;
+
+	if (msg_line_get(m, &line) == -1)
+		return -1;
+	if ((c = clients_waiting(p->state, m->id, WAITS_MASTER)) == NULL)
+		return 0;
+	msg_line_put(
+	    channel_begin(c->channel, CONTROL_LINE, c->request), &line);
+	channel_send(c->channel, -1);
+	return 0;
+}
+
+static int
 on_done(void *arg, struct ipc_msg *m)
 {
 	struct process *p = arg;
@@ -53,6 +70,7 @@ on_done(void *arg, struct ipc_msg *m)
 
 const struct ipc_rule master_rules[] = {
 	{ MASTER_PROCESS, IPC_ANY_PHASE, IPC_FD_NEVER, on_process },
+	{ MASTER_LINE, IPC_ANY_PHASE, IPC_FD_NEVER, on_line },
 	{ MASTER_DONE, IPC_ANY_PHASE, IPC_FD_NEVER, on_done },
 };
 const size_t master_nrules = sizeof master_rules / sizeof *master_rules;

@@ -159,6 +159,9 @@ static const struct reply_row rows[R_COUNT] = {
 	[R_STOPPING] = { "stopping", 451, { 4, 3, 2 },
 	    "System is stopping, will be tried again", "RFC 3463 section 3.4",
 	    SCOPE_RECIPIENT },
+	[R_NOT_RELOADED] = { "not-reloaded", 554, { 5, 3, 5 },
+	    "Not reloaded, the configuration before goes on",
+	    "RFC 3463 section 3.4", SCOPE_MESSAGE },
 };
 
 const struct reply_row *

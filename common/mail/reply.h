@@ -111,6 +111,7 @@ enum reply_name {
 	R_NO_8BITMIME,		/* 554 5.6.3 the next hop cannot take 8-bit content */
 	R_EXPIRED,		/* 554 5.4.7 gave up after `expire` */
 	R_STOPPING,		/* 451 4.3.2 we stop; recorded as not done */
+	R_NOT_RELOADED,		/* 554 5.3.5 to `sallyport reload` */
 	R_COUNT
 };
 

@@ -129,6 +129,7 @@ expect_put(struct wire_put *w, const struct conf_expect *e)
 	wire_put_str(w, e->sender);
 	wire_put_str(w, e->rcpt);
 	ip_put(w, &e->client);
+	wire_put_str(w, e->listener);
 	wire_put_u16(w, e->code);
 	wire_put_u8(w, e->esc.class);
 	wire_put_u16(w, e->esc.subject);
@@ -143,6 +144,7 @@ expect_get(struct wire_get *w, struct conf_expect *e)
 	wire_get_str(w, e->sender, sizeof e->sender);
 	wire_get_str(w, e->rcpt, sizeof e->rcpt);
 	ip_get(w, &e->client);
+	wire_get_str(w, e->listener, sizeof e->listener);
 	e->code = wire_get_u16(w);
 	e->esc.class = wire_get_u8(w);
 	e->esc.subject = wire_get_u16(w);

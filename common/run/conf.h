@@ -59,6 +59,7 @@ struct conf_expect {
 	char sender[ADDRESS_MAX + 1];
 	char rcpt[ADDRESS_MAX + 1];
 	struct ip client;		/* default 127.0.0.1 */
+	char listener[CONF_HOST_MAX + 1]; /* title of a listen; "": the first one */
 	uint16_t code;			/* what the reply must have; 0: any */
 	struct { uint8_t class; uint16_t subject, detail; } esc;	/* class 0: any */
 	char reply[64];			/* a catalogue name, or "" */

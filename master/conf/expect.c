@@ -1,5 +1,6 @@
 /*
- * expect.c - expect "[mail ADDR] rcpt ADDR [from IP]" { reply = "…" }
+ * expect.c - expect "[mail ADDR] rcpt ADDR [from IP] [listener TITLE]"
+ * { reply = "…" }
  */
 #include "common/mail/reply.h"
 #include "master/conf/setting.h"
@@ -66,6 +67,16 @@ expect_address(char *dst, size_t size, struct span word, bool null_ok)
 	    span_copy(dst, size, span_of(a.text));
 }
 
+/* What stands behind the recipient. */
+static bool
+expect_client(struct conf_expect *e, struct span key, struct span word)
+{
+	if (span_is(key, "from"))
+		return ip_parse(&e->client, word);
+	return span_is(key, "listener") && word.n > 0 &&
+	    span_copy(e->listener, sizeof e->listener, word);
+}
+
 static bool
 expect_title(struct conf_expect *e, struct span title)
 {
@@ -87,21 +98,10 @@ expect_title(struct conf_expect *e, struct span title)
 			if (!expect_address(
 				e->rcpt, sizeof e->rcpt, word, false))
 				return false;
-		} else if (!has_rcpt || !span_is(key, "from") ||
-		    !ip_parse(&e->client, word))
+		} else if (!has_rcpt || !expect_client(e, key, word))
 			return false;
 	}
 	return has_rcpt;
-}
-
-/* Whether a word of the title is `listener`. */
-static bool
-names_listener(struct span title)
-{
-	while (title.n > 0)
-		if (span_is(span_cut(&title, ' '), "listener"))
-			return true;
-	return false;
 }
 
 static void *
@@ -110,16 +110,10 @@ open_expect(struct reading *r, unsigned line, const char *title)
 	struct conf *c = r->conf;
 	struct conf_expect *e, new = { .line = line };
 
-	if (names_listener(span_of(title))) {
-		problems_add(r->problems, line,
-		    "expect with a listener is not supported by this version; "
-		    "\"[mail ADDRESS] rcpt ADDRESS [from IP]\" would be right");
-		return NULL;
-	}
 	if (!expect_title(&new, span_of(title))) {
 		problems_add(r->problems, line,
 		    "expect \"%s\" is wrong; \"[mail ADDRESS] rcpt ADDRESS "
-		    "[from IP]\" would be right",
+		    "[from IP] [listener TITLE]\" would be right",
 		    title);
 		return NULL;
 	}
@@ -137,6 +131,25 @@ close_expect(struct reading *r, void *base, unsigned line)
 	if (e->code == 0 && e->reply[0] == '\0')
 		problems_add(r->problems, line,
 		    "expect without a reply; reply = \"250\" would be right");
+}
+
+void
+expect_listeners(struct reading *r)
+{
+	const struct conf *c = r->conf;
+
+	for (size_t i = 0; i < c->nexpects; i++) {
+		const struct conf_expect *e = &c->expects[i];
+		bool found = e->listener[0] == '\0';
+
+		for (size_t k = 0; k < c->nlistens && !found; k++)
+			found = strcmp(c->listens[k].title, e->listener) == 0;
+		if (!found)
+			problems_add(r->problems, e->line,
+			    "expect: listener %s is not there; the title of a "
+			    "listen statement would be right",
+			    e->listener);
+	}
 }
 
 const struct setting_place *

@@ -160,6 +160,7 @@ read_all(struct reading *r, const struct parse *p)
 		return;
 	read_computed(r, &p->sections[0]);
 	add_default_route(r);
+	expect_listeners(r);
 }
 
 /* The names that libconfuse is to know, from the tables. */

@@ -63,6 +63,10 @@ const struct setting_place *setting_listen(void);
 const struct setting_place *setting_domain(void);
 const struct setting_place *setting_route(void);
 const struct setting_place *setting_expect(void);
+/* Behind the whole file: the listeners that are named are there. */
+void expect_listeners(struct reading *);
+/* Behind the whole file: the listeners that are named are there. */
+void expect_listeners(struct reading *);
 
 const struct setting *setting_named(
     const struct setting_place *, const char *name);

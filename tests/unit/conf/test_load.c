@@ -274,7 +274,7 @@ static const struct {
 	{ "expect \"rcpt a@b.example from x\" { reply = \"250\" }", "from IP" },
 	{ "expect \"mail a@b.example\" { reply = \"250\" }", "rcpt ADDRESS" },
 	{ "expect \"rcpt a@b.example listener x\" { reply = \"250\" }",
-	    "not supported" },
+	    "title of a listen statement" },
 	{ "hostname = \"other.example\"", "set on line 1" },
 	{ "max_session = 1", "max_sessions would be right" },
 };

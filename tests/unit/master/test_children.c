@@ -65,11 +65,22 @@ START_TEST(generations_meet_only_in_those_that_stay)
 				.generation = &old };
 			struct child y = { .kind = (enum peer)b,
 				.generation = &old };
+			bool meet =
+			    channels_stays(x.kind) || channels_stays(y.kind);
 
 			ck_assert(channels_between(&x, &y));
 			y.generation = &new;
+			/* Queue asks the lookup of its own configuration. */
 			ck_assert_int_eq(channels_between(&x, &y),
-			    channels_stays(x.kind) || channels_stays(y.kind));
+			    meet && x.kind != PEER_LOOKUP &&
+				y.kind != PEER_LOOKUP);
+			/* One that is to come meets its like alone. */
+			y.role = ROLE_NEXT;
+			ck_assert(!channels_between(&x, &y));
+			x.generation = &new;
+			ck_assert(!channels_between(&x, &y));
+			x.role = ROLE_NEXT;
+			ck_assert(channels_between(&x, &y));
 		}
 	ck_assert(channels_stays(PEER_QUEUE) && channels_stays(PEER_CONTROL) &&
 	    channels_stays(PEER_LOGGER));
