@@ -118,8 +118,7 @@ content_lacks(struct span beginning, bool whole)
 	struct span rest = span_skip(beginning, header_length(beginning));
 	uint8_t lacks = 0;
 
-	/* Does the header end in here? */
-	if (!whole && span_line(rest) == 0)
+	if (!whole && !header_ends(beginning))
 		return 0;
 	if (header_count(beginning, "Date", SPAN("")) == 0)
 		lacks |= LACKS_DATE;

@@ -115,8 +115,7 @@ split_message(struct submission *s)
 	n = header_length(kept);
 	s->header = span_from(kept.p, n);
 	s->body = span_skip(kept, n);
-	/* It ends where something else than a field begins. */
-	s->known = s->message.whole || span_line(s->body) > 0;
+	s->known = s->message.whole || header_ends(kept);
 }
 
 void

@@ -96,9 +96,12 @@ static const char *
 check_control(const struct options *o)
 {
 	const char *file = o->conf != NULL ? o->conf : CONF_FILE;
-	struct place p;
+	struct place p = { RUNTIME "/" CONTROL_SOCKET };
+	/* Few may read the configuration; the usual place tells them why. */
+	bool elsewhere =
+	    o->conf != NULL || (try_control(p.path) == -1 && is_absent(errno));
 
-	if (place_of(&p, file, CONTROL_SOCKET) == -1)
+	if (elsewhere && place_of(&p, file, CONTROL_SOCKET) == -1)
 		exit(EX_CONFIG);
 	if (try_control(p.path) == 0)
 		return file;

@@ -63,6 +63,15 @@ header_length(struct span content)
 	return content.n - rest.n;
 }
 
+bool
+header_ends(struct span content)
+{
+	struct span rest = span_skip(content, header_length(content));
+
+	/* A line, or so much of one that it can be no field. */
+	return span_line(rest) > 0 || rest.n > HEADER_LINE_MAX;
+}
+
 static bool
 is_folding(char c)
 {

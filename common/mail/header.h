@@ -9,6 +9,7 @@
 
 #include "common/bytes/span.h"
 
+#define HEADER_LINE_MAX	    998	/* RFC 5322 section 2.1.1: no field's name is longer */
 #define HEADER_RECEIVED_MAX 100	/* RFC 5321 section 6.3: "at least 100" */
 
 /*
@@ -20,6 +21,8 @@ bool header_next(struct span *in, struct span *name, struct span *value);
 
 /* The length of the header within `content`, without the empty line. */
 size_t header_length(struct span content);
+/* Where `content` is only the beginning of one: does the header end in it? */
+bool header_ends(struct span content);
 
 /* Fields named `name`; with `value` not empty only those whose trimmed value is
  * that, ASCII case aside. */

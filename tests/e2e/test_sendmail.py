@@ -14,6 +14,7 @@ import unittest
 
 from harness import (IS_ROOT, NOBODY, PEOPLE, SLOW, Service, directory, home, maildir,
                      passwd_files, send, stage, wait_for)
+from test_manager import Managed
 
 USAGE, DATAERR, NOUSER, UNAVAILABLE, IOERR, TEMPFAIL, NOPERM, CONFIG = (64, 65, 67, 69, 74, 75,
                                                                         77, 78)
@@ -187,6 +188,13 @@ class Messages(Case):
             with self.subTest(text):
                 self.sendmail("alice", data=text)
                 self.assertRegex(self.got("alice")[0], above + rest + rb"\Z")
+
+    def test_a_line_without_an_end(self):
+        for n in (900, 1100, 70000, 3000000):
+            with self.subTest(n):
+                self.sendmail("alice", data=b"x" * n)
+                m, body = self.split(self.got("alice")[0])
+                self.assertEqual(body, b"x" * n + b"\n")
 
     def test_octets_above_127_and_long_lines(self):
         for args in ([], ["-B8BITMIME"], ["-B", "7BIT"]):
@@ -418,6 +426,165 @@ class Slow(Case):
         self.assertEqual(t.reply(), 421)
 
 
+class Inherited(Case):
+    """The service manager made submit.sock, and keeps it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.sock = socket.socket(socket.AF_UNIX)
+        cls.service = Managed(["127.0.0.1:0"], sockets=[cls.sock], start=False)
+        cls.box = cls.service.box
+        run = cls.service.dir / "run"
+        run.mkdir(mode=0o755)
+        cls.submit = run / "submit.sock"
+        cls.sock.bind(str(cls.submit))
+        os.chmod(cls.submit, 0o666)
+        if IS_ROOT:
+            os.chown(run, NOBODY, NOBODY)
+        cls.sock.listen(64)
+        cls.service.start()
+
+    def test_it_is_used_and_outlives_the_service(self):
+        self.sendmail("alice")
+        self.got("alice")
+        self.assertEqual(self.service.stop(), 0)
+        self.assertTrue(self.submit.is_socket())
+        # What comes meanwhile waits in it: nothing is refused.
+        p = subprocess.Popen([str(stage() / "bin/sendmail"), "-C", str(self.service.conf_file),
+                              "alice"], stdin=subprocess.PIPE)
+        p.stdin.write(b"meanwhile\n")
+        p.stdin.close()
+        time.sleep(0.5)
+        self.assertIsNone(p.poll())
+        self.service.start()
+        self.assertEqual(p.wait(30 * SLOW), 0)
+        self.assertTrue(self.got("alice")[0].endswith(b"\nmeanwhile\n"))
+
+    def test_one_of_another_name_is_refused(self):
+        other = socket.socket(socket.AF_UNIX)
+        other.bind(str(self.service.dir / "run/other.sock"))
+        other.listen(1)
+        service = Managed(["127.0.0.1:0"], sockets=[other], start=False)
+        service.start(wait=False)
+        self.assertEqual(service.proc.wait(30 * SLOW), 1)
+        self.assertRegex(service.log_text(), r"inherited Unix socket is .*other\.sock; "
+                         r".*/run/submit\.sock would be right")
+
+
+class Played(unittest.TestCase):
+    """A service that says what no sane one says; sendmail believes no more than it must."""
+
+    def setUp(self):
+        self.dir = directory("played")
+        (self.dir / "run").mkdir()
+        self.conf = self.dir / "conf"
+        self.conf.write_text(f'hostname = "mx.example"\nspool = "{self.dir}/spool"\n'
+                             f'runtime = "{self.dir}/run"\nlisten "127.0.0.1:0" {{ }}\n')
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.dir / "run/submit.sock"))
+        self.listener.listen(1)
+        self.said = []
+
+    def tearDown(self):
+        self.listener.close()
+
+    def serve(self, answers):
+        """Each answer to a line, or to content; what is no line closes."""
+        peer, _ = self.listener.accept()
+        peer.settimeout(60 * SLOW)
+        try:
+            with peer, peer.makefile("rb") as f:
+                for answer in answers:
+                    peer.sendall(answer)
+                    if not answer.endswith(b"\r\n"):
+                        break
+                    while (line := f.readline()):
+                        self.said.append(line)
+                        if not answer.startswith(b"354") or line == b".\r\n":
+                            break
+        except OSError:
+            pass        # it was told enough
+
+    def talk(self, answers, *args, data=b"x\n", code=TEMPFAIL):
+        self.said = []
+        thread = threading.Thread(target=self.serve, args=(answers,))
+        thread.start()
+        done = subprocess.run([str(stage() / "bin/sendmail"), "-C", str(self.conf), *args, "-f",
+                               "a@b", "x@y", "z@y"], input=data, capture_output=True,
+                              timeout=60 * SLOW)
+        thread.join(60 * SLOW)
+        self.assertEqual(done.returncode, code, (answers, done.stderr))
+        self.assertLess(len(done.stderr), 2000)
+        return done
+
+    GREET = [b"220 x\r\n"]
+    EHLO = GREET + [b"250 x\r\n"]
+    ALL = EHLO + [b"250 ok\r\n"] * 3 + [b"354 go\r\n"]
+
+    def test_it_goes_away(self):
+        for n in range(len(self.ALL) + 1):
+            with self.subTest(n):
+                self.talk(self.ALL[:n])
+                self.assertEqual(b".\r\n" in self.said, n == len(self.ALL))
+
+    def test_it_goes_away_within_a_reply(self):
+        for n in range(len(self.ALL)):
+            done = self.talk(self.ALL[:n] + [self.ALL[n][:-1]])
+            self.assertIn(b"went away", done.stderr)
+
+    def test_what_it_refuses(self):
+        e = self.EHLO
+        for answers, code in (
+                ([b"421 4.3.2 stopping\r\n"], TEMPFAIL), ([b"554 no\r\n"], UNAVAILABLE),
+                (self.GREET + [b"500 what\r\n"], UNAVAILABLE),
+                (e + [b"451 4.3.0 no\r\n"], TEMPFAIL), (e + [b"550 5.7.1 you\r\n"], NOPERM),
+                (e + [b"552 5.3.4 large\r\n"], DATAERR),
+                (e + [b"250 ok\r\n", b"550 5.1.1 a\r\n", b"450 4.2.0 b\r\n"], TEMPFAIL),
+                (e + [b"250 ok\r\n", b"450 4.2.0 a\r\n", b"550 5.1.1 b\r\n"], TEMPFAIL),
+                (e + [b"250 ok\r\n", b"550 5.1.1 a\r\n", b"550 5.7.1 b\r\n"], NOUSER),
+                (e + [b"250 ok\r\n", b"553 no a\r\n", b"554 no b\r\n"], UNAVAILABLE),
+                (e + [b"250 ok\r\n"] * 3 + [b"451 4.3.0 not now\r\n"], TEMPFAIL),
+                (self.ALL + [b"452 4.3.1 full\r\n"], TEMPFAIL),
+                (self.ALL + [b"554 5.6.0 no\r\n"], DATAERR),
+                (e + [b"250 ok\r\n", b"250 ok\r\n", b"550 5.1.1 b\r\n", b"354 go\r\n",
+                      b"250 2.0.0 queued\r\n"], NOUSER)):
+            with self.subTest(answers):
+                self.talk(answers, code=code)
+
+    def test_nonsense(self):
+        for bad in (b"hello\r\n", b"\r\n", b"220\n", b"22\r\n", b"220-x\r\n250 y\r\n", b"\0\r\n",
+                    b"220 " + b"x" * 10000 + b"\r\n", b"220-x\r\n" * 1000):
+            with self.subTest(bad[:20]):
+                self.talk([bad])
+        # and what may be in EHLO's answer
+        odd = (b"250-x\r\n250-XQUALIFY a b>\r\n250-XQUALIFY\r\n250-SIZE 99999999999999999999\r\n"
+               b"250-SIZE -1\r\n250-\r\n250 \xff\r\n")
+        self.talk(self.GREET + [odd] + self.ALL[2:] + [b"250 2.0.0 queued\r\n"], "-F", "Me",
+                  code=0)
+        self.assertIn(b"MAIL FROM:<a@b> SIZE=5\r\n", self.said)
+
+    def test_what_it_can_do_is_used(self):
+        ehlo = b"250-x\r\n250-8BITMIME\r\n250-XQUALIFY q.example\r\n250 DSN\r\n"
+        answers = self.GREET + [ehlo] + self.ALL[2:] + [b"250 2.0.0 queued\r\n"]
+        self.talk(answers, "-N", "success,failure", "-R", "hdrs", "-V", "a+b c=\\", "-B8BITMIME",
+                  "-F", "Me", data=b"Subject: x\n\n.\n\xe4\n", code=0)
+        self.assertIn(b"MAIL FROM:<a@b> BODY=8BITMIME RET=HDRS ENVID=a+2Bb+20c+3D\\\r\n", self.said)
+        self.assertIn(b"RCPT TO:<x@y> NOTIFY=success,failure\r\n", self.said)
+        self.assertEqual(self.said[5:7], [b"From: Me <a@b>\r\n", b"Subject: x\r\n"])
+        # without the extensions they are not said
+        self.talk(self.ALL + [b"250 2.0.0 queued\r\n"], "-N", "never", "-Rfull", "-V1",
+                  data=b"\n\xe4\n", code=0)
+        self.assertIn(b"MAIL FROM:<a@b>\r\n", self.said)
+        self.assertIn(b"RCPT TO:<x@y>\r\n", self.said)
+
+    def test_a_size_that_is_told(self):
+        ehlo = [b"250-x\r\n250 SIZE 1500000\r\n"]
+        done = self.talk(self.GREET + ehlo + [b"250 ok\r\n"] * 3 + [b"354 go\r\n"],
+                         data=b"y" * 70 + b"\n" + b"z\n" * 700000, code=DATAERR)
+        self.assertIn(b"longer than 1500000", done.stderr)
+        self.assertNotIn(b".\r\n", self.said)
+
+
 class Dialogue(Case):
     def test_bs(self):
         done = self.sendmail("-bs", data=b"EHLO x\r\nMAIL FROM:<a>\r\nRCPT TO:<alice>\r\nDATA\r\n"
@@ -565,6 +732,28 @@ class Clients(unittest.TestCase):
 
     def check(self, done):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_a_service_in_another_place(self):
+        """Nobody listens in the usual one, and the installed configuration tells where."""
+        where = directory("installed")
+        (where / "sallyport").mkdir()
+        (where / "sallyport/sallyport.conf").write_text(self.service.conf_file.read_text())
+        accounts = passwd_files() / "etc"
+        before = (f"mount -t overlay overlay -o lowerdir={where}:/etc /etc\n"
+                  f"mount --bind {accounts}/passwd /etc/passwd\n"
+                  f"mount -t overlay overlay -o lowerdir={stage()}/libexec:/usr/libexec "
+                  "/usr/libexec; umount /run/sallyport\n")
+        done = self.host("ls /run/sallyport; sendmail bob </dev/null", user="alice", before=before)
+        self.check(done)
+        self.assertEqual(done.stdout, "")
+        self.got("bob")
+        done = self.host("chmod 600 /etc/sallyport/sallyport.conf; mailq", before=before)
+        self.assertEqual(done.stdout, "Mail queue is empty\n")
+        # where it cannot be read there is only the usual place
+        os.chmod(where / "sallyport/sallyport.conf", 0o600)
+        done = self.host("sendmail bob </dev/null", user="alice", before=before)
+        self.assertEqual(done.returncode, TEMPFAIL)
+        self.assertIn("/run/sallyport/submit.sock", done.stderr)
 
     @needs("cron")
     def test_cron(self):

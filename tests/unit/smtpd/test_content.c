@@ -188,6 +188,7 @@ static const struct {
 	{ "From: a\r\n", false, 0 },
 	{ "From: a\r\nDat", false, 0 },
 	{ "body", false, 0 },
+	{ "Subject: a value that goes on", false, 0 },
 	{ "body\r\n", false,
 	    LACKS_DATE | LACKS_FROM | LACKS_MESSAGE_ID | LACKS_HEADER },
 };
