@@ -360,6 +360,7 @@ sandbox(struct process *p)
 		{ .nr = SCMP_SYS(poll), .why = "sink.c" },
 		{ .nr = SCMP_SYS(ppoll), .why = "sink.c (arm64)" },
 		{ .nr = SCMP_SYS(sendto), .why = "sink.c: syslog" },
+		{ .nr = SCMP_SYS(pread64), .why = "configured" },
 		{ .nr = SCMP_SYS(dup2), .why = "begin" },
 		{ .nr = SCMP_SYS(dup3), .why = "begin (arm64)" },
 	};
@@ -389,6 +390,14 @@ begin(struct process *p)
 		l->form.syslog = true;
 		go_on(l);
 	}
+}
+
+static void
+configured(struct process *p)
+{
+	struct logger *l = p->state;
+
+	l->form.json = p->conf->log_json;
 }
 
 static void
@@ -423,6 +432,7 @@ main(int argc, char **argv)
 		.prepare = prepare,
 		.sandbox = sandbox,
 		.begin = begin,
+		.configured = configured,
 		.stop = stop,
 		.status = status,
 		.rules = rules,

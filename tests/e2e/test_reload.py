@@ -1,5 +1,6 @@
 """Another configuration while mail flows: by SIGHUP and by `sallyport reload`."""
 import collections
+import json
 import os
 import pathlib
 import re
@@ -220,6 +221,16 @@ class Sessions(WithService):
         # queue has the new settings without having been restarted
         send(self.service.port)
         self.assertIn(b"by new.example", self.delivered("alice", 3)[-1])
+
+    def test_the_log_as_json(self):
+        add(self.service, 'log = "json"\n')
+        before = self.service.pids()["logger"]
+        self.service.command("reload", check=0)
+        send(self.service.port)
+        last = lambda: self.service.log_text().splitlines()[-1]
+        self.assertEqual(json.loads(wait_for(lambda: last().startswith("{") and last()))
+                         ["program"] in NEW + STAY, True)
+        self.assertEqual(self.service.pids()["logger"], before)
 
     def test_an_old_lookup_that_dies_is_followed_by_another(self):
         talk = self.service.talk()

@@ -57,6 +57,49 @@ START_TEST(an_agent_has_limits)
 }
 END_TEST
 
+START_TEST(what_retires_leaves_its_window_and_keeps_its_places)
+{
+	struct bench b = bench_new();
+	struct recipient *r;
+	struct delivery *h;
+	char user[8], old, new;
+
+	for (size_t i = 0; i < 12; i++)
+		add(&b, 1, 0);
+	while ((r = schedule_ask(b.s, NOW)) != NULL) {
+		snprintf(user, sizeof user, "u%u", (unsigned)r->message->id);
+		routed(&b, r, mailbox(user));
+	}
+	schedule_window(b.s, ROUTE_LOCAL, 5);
+	for (size_t i = 0; i < 5; i++)
+		handout(&b, ROUTE_LOCAL)->holder = &old;
+	ck_assert_ptr_null(handout(&b, ROUTE_LOCAL));
+	schedule_retire(b.s, &old);
+	schedule_retire(b.s, &old);
+	/* Its own window, but the 8 of all agents of the kind. */
+	for (size_t i = 0; i < 3; i++) {
+		h = handout(&b, ROUTE_LOCAL);
+		ck_assert_ptr_nonnull(h);
+		h->holder = &new;
+	}
+	ck_assert_ptr_null(handout(&b, ROUTE_LOCAL));
+	/* One of the old is over: there is a place, but of the new one's window
+	 * nothing came back. */
+	schedule_forget(b.s, schedule_delivery_of(b.s, &old));
+	schedule_window(b.s, ROUTE_LOCAL, 3);
+	ck_assert_ptr_null(handout(&b, ROUTE_LOCAL));
+	schedule_window(b.s, ROUTE_LOCAL, 4);
+	h = handout(&b, ROUTE_LOCAL);
+	ck_assert_ptr_nonnull(h);
+	h->holder = &new;
+	while ((h = schedule_delivery_of(b.s, &old)) != NULL)
+		schedule_forget(b.s, h);
+	while ((h = schedule_delivery_of(b.s, &new)) != NULL)
+		schedule_forget(b.s, h);
+	bench_free(&b);
+}
+END_TEST
+
 /* --- answers -----------------------------------------------------------------
  */
 
@@ -120,6 +163,7 @@ main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_add_test(tc, what_retires_leaves_its_window_and_keeps_its_places);
 	tcase_add_test(tc, a_handout_has_a_limit);
 	tcase_add_test(tc, an_agent_has_limits);
 	tcase_add_test(tc, each_recipient_is_answered_once);
