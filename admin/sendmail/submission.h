@@ -21,8 +21,11 @@ struct submission {
 	struct span header, body; /* of what is kept of the message */
 	bool known;		  /* the header is: it may be changed */
 	struct buf top;		  /* what is sent in its place */
-	struct server server;
+	struct server server;	  /* fd -1: none yet */
 	struct dot_writer dots;
+	struct buf refusals; /* lines about recipients, of the last try */
+	unsigned tries;	     /* that are left */
+	bool again;	     /* one more is of use */
 	int status;
 };
 

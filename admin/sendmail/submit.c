@@ -8,8 +8,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "admin/sendmail/submission.h"
+
+/* Five seconds for a process to be started again. */
+#define TRIES	     20
+#define PAUSE_MS     250
+#define REFUSALS_MAX (256 * 1024)
 
 static int
 status_of(const struct reply *r)
@@ -39,31 +45,73 @@ refused(struct submission *s, const char *what, const struct reply *r)
 	char text[REPLY_LINE_MAX];
 
 	reply_text(text, sizeof text, r);
-	complain("%s: %s", what, text);
+	if (buf_addf(&s->refusals, "%s: %s\n", what, text) == -1)
+		complain("%s: %s", what, text);
 	worsen(s, status_of(r));
 }
 
-static _Noreturn void
-lost(const char *when)
+static void
+tell_refusals(struct submission *s)
 {
-	fail(EX_TEMPFAIL, "the mail service went away (%s) %s",
-	    strerrordesc_np(errno), when);
+	struct span all = buf_span(&s->refusals);
+
+	while (all.n > 0) {
+		struct span line = span_cut(&all, '\n');
+
+		complain("%.*s", (int)line.n, line.p);
+	}
+	buf_clear(&s->refusals);
 }
 
-static void
-hello(struct submission *s)
+static _Noreturn void
+lost(struct submission *s, const char *when)
+{
+	int error = errno;
+
+	tell_refusals(s);
+	fail(EX_TEMPFAIL, "the mail service went away (%s) %s",
+	    strerrordesc_np(error), when);
+}
+
+/* ---- up to DATA -------------------------------------------------------------- */
+
+/* Nothing of the message is there yet: a process that died and is started again,
+ * or a connection that it took along, is worth another try.  4.3: the state of
+ * the mail system, RFC 3463 section 3.4. */
+static bool
+is_passing(const struct reply *r)
+{
+	return r->code == 421 || (r->code == 451 && r->esc.subject == 3);
+}
+
+/* The reply to a command is there (rc 0), or will never be; true: it counts. */
+static bool
+counts(struct submission *s, int rc, const struct reply *r)
+{
+	if (rc == 0 && !is_passing(r))
+		return true;
+	s->again = s->tries > 0;
+	if (rc == -1 && !s->again)
+		lost(s, "before anything was sent");
+	return !s->again;
+}
+
+static bool
+say_hello(struct submission *s)
 {
 	char error[SERVICE_ERROR_MAX];
 	struct reply r;
 
-	if (service_connect(s->o, &s->server, error) == -1)
+	if (service_connect(s->o, &s->server, error) == -1) {
+		tell_refusals(s);
 		fail(EX_TEMPFAIL, "%s; the message was not sent", error);
-	if (server_hello(&s->server, &r) == -1)
-		lost("before anything was sent");
+	}
+	if (!counts(s, server_hello(&s->server, &r), &r))
+		return false;
 	if (reply_class(&r) == 2)
-		return;
+		return true;
 	refused(s, "the mail service", &r);
-	exit(s->status);
+	return false;
 }
 
 /* RFC 3461 section 4: octets that are no xchar, + and = become +XX. */
@@ -91,19 +139,20 @@ say_mail(struct submission *s)
 	    m->whole ? m->text.eight_bit || o->eight_bit : !o->seven_bit;
 	char size[32] = "", envid[400] = "";
 	struct reply r;
+	int rc;
 
 	if (v->size && m->whole)
 		snprintf(size, sizeof size, " SIZE=%zu",
 		    s->top.n + s->body.n + m->block.n);
 	if (v->dsn && o->envid != NULL)
 		add_xtext(envid, sizeof envid, o->envid);
-	if (server_say(&s->server, &r, "MAIL FROM:<%s>%s%s%s%s%s%s",
-		s->sender.text, size,
-		v->eight_bit && eight ? " BODY=8BITMIME" : "",
-		v->dsn && o->ret != NULL ? " RET=" : "",
-		v->dsn && o->ret != NULL ? o->ret : "",
-		envid[0] != '\0' ? " ENVID=" : "", envid) == -1)
-		lost("before anything was sent");
+	rc = server_say(&s->server, &r, "MAIL FROM:<%s>%s%s%s%s%s%s",
+	    s->sender.text, size, v->eight_bit && eight ? " BODY=8BITMIME" : "",
+	    v->dsn && o->ret != NULL ? " RET=" : "",
+	    v->dsn && o->ret != NULL ? o->ret : "",
+	    envid[0] != '\0' ? " ENVID=" : "", envid);
+	if (!counts(s, rc, &r))
+		return false;
 	if (reply_class(&r) == 2)
 		return true;
 	refused(s, "the message was not sent", &r);
@@ -125,10 +174,11 @@ say_rcpts(struct submission *s, size_t *at)
 	struct reply r;
 
 	while ((rcpt = rcpts_next(&s->rcpts, &here)) != NULL) {
-		if (server_say(&s->server, &r, "RCPT TO:<%s>%s%s", rcpt,
-			notify ? " NOTIFY=" : "",
-			notify ? o->notify : "") == -1)
-			lost("before the message was sent");
+		int rc = server_say(&s->server, &r, "RCPT TO:<%s>%s%s", rcpt,
+		    notify ? " NOTIFY=" : "", notify ? o->notify : "");
+
+		if (!counts(s, rc, &r))
+			return 0;
 		if (r.code == 452 && r.esc.subject == 5 && accepted > 0 &&
 		    s->message.whole)
 			break;
@@ -141,6 +191,72 @@ say_rcpts(struct submission *s, size_t *at)
 	return accepted;
 }
 
+static bool
+say_data(struct submission *s)
+{
+	struct reply r;
+	int rc = server_say(&s->server, &r, "DATA");
+
+	if (!counts(s, rc, &r))
+		return false;
+	if (r.code == 354)
+		return true;
+	refused(s, "the message was not sent", &r);
+	return false;
+}
+
+/* A transaction up to its content, for recipients from *at on. */
+static bool
+try_begin(struct submission *s, size_t *at)
+{
+	s->again = false;
+	if (s->server.fd == -1) {
+		if (!say_hello(s))
+			return false;
+		if (s->top.max == 0)
+			make_top(s);
+	}
+	return say_mail(s) && say_rcpts(s, at) > 0 && say_data(s);
+}
+
+static bool
+begin(struct submission *s, size_t *at)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000 * 1000 };
+	int status = s->status;
+	size_t from = *at;
+	bool begun;
+
+	for (begun = try_begin(s, at); s->again; begun = try_begin(s, at)) {
+		s->tries--;
+		s->status = status;
+		buf_clear(&s->refusals);
+		*at = from;
+		server_close(&s->server);
+		nanosleep(&pause, NULL);
+	}
+	tell_refusals(s);
+	return begun;
+}
+
+/* ---- content ----------------------------------------------------------------- */
+
+/* It takes no more; it may have said why. */
+static _Noreturn void
+broken(struct submission *s)
+{
+	int error = errno;
+	struct reply r;
+
+	if (server_reply(&s->server, &r) == -1) {
+		errno = error;
+		lost(s, "before the message was sent");
+	}
+	refused(s, "the message was not sent", &r);
+	tell_refusals(s);
+	exit(s->status);
+}
+
 static void
 send_content(struct submission *s, struct span content)
 {
@@ -151,7 +267,7 @@ send_content(struct submission *s, struct span content)
 		size_t len = dot_write(&s->dots, span_from(content.p, n), out);
 
 		if (server_write(&s->server, out, len) == -1)
-			lost("before the message was sent");
+			broken(s);
 		content = span_skip(content, n);
 	}
 }
@@ -186,33 +302,24 @@ say_content(struct submission *s)
 	}
 	n = dot_write_end(&s->dots, end);
 	if (server_write(&s->server, end, n) == -1)
-		lost("before the message was sent");
+		broken(s);
 	if (server_reply(&s->server, &r) == -1)
-		lost("and did not say whether it has the message");
-	if (reply_class(&r) != 2)
+		lost(s, "and did not say whether it has the message");
+	if (reply_class(&r) != 2) {
 		refused(s, "the message was not sent", &r);
-	else if (s->o->verbose)
+		tell_refusals(s);
+	} else if (s->o->verbose)
 		printf("%s\n", r.text);
 }
 
-/* One message, for the recipients from *at on; false: no other is of use. */
-static bool
-transaction(struct submission *s, size_t *at)
+static void
+init(struct submission *s, const struct options *o)
 {
-	struct reply r;
-
-	if (!say_mail(s))
-		return false;
-	if (say_rcpts(s, at) == 0)
-		return false;
-	if (server_say(&s->server, &r, "DATA") == -1)
-		lost("before the message was sent");
-	if (r.code != 354) {
-		refused(s, "the message was not sent", &r);
-		return false;
-	}
-	say_content(s);
-	return s->message.whole;
+	s->o = o;
+	s->tries = TRIES;
+	s->server.fd = -1;
+	rcpts_init(&s->rcpts);
+	buf_init(&s->refusals, REFUSALS_MAX);
 }
 
 int
@@ -222,8 +329,7 @@ send_message(const struct options *o)
 	struct reply r;
 	size_t at = 0;
 
-	s.o = o;
-	rcpts_init(&s.rcpts);
+	init(&s, o);
 	take_words(&s);
 	take_sender(&s);
 	if (s.rcpts.n == 0 && !o->from_header)
@@ -235,11 +341,10 @@ send_message(const struct options *o)
 		fail(EX_DATAERR,
 		    "the header names no recipient in To, Cc or "
 		    "Bcc; nothing was sent");
-	hello(&s);
-	check_size(&s);
-	make_top(&s);
-	while (at < s.rcpts.text.n && transaction(&s, &at))
-		;
+	while (at < s.rcpts.text.n && begin(&s, &at)) {
+		check_size(&s);
+		say_content(&s);
+	}
 	/* It has what it has; its goodbye changes nothing. */
 	(void)server_say(&s.server, &r, "QUIT");
 	server_close(&s.server);
@@ -254,22 +359,22 @@ verify_addresses(const struct options *o)
 	struct reply r;
 	size_t at = 0;
 
-	s.o = o;
-	rcpts_init(&s.rcpts);
+	init(&s, o);
+	s.tries = 0;
 	take_words(&s);
 	if (s.rcpts.n == 0)
 		fail(EX_USAGE, "-bv: an address would be right");
-	hello(&s);
-	if (server_say(&s.server, &r, "MAIL FROM:<>") == -1)
-		lost("before it answered");
-	if (reply_class(&r) != 2)
+	if (say_hello(&s) &&
+	    counts(&s, server_say(&s.server, &r, "MAIL FROM:<>"), &r) &&
+	    reply_class(&r) != 2)
 		refused(&s, "the mail service", &r);
+	tell_refusals(&s);
 	while (
 	    s.status == EX_OK && (rcpt = rcpts_next(&s.rcpts, &at)) != NULL) {
 		char text[REPLY_LINE_MAX];
 
 		if (server_say(&s.server, &r, "RCPT TO:<%s>", rcpt) == -1)
-			lost("before it answered");
+			lost(&s, "before it answered");
 		reply_text(text, sizeof text, &r);
 		printf("%s: %s\n", rcpt, text);
 		if (reply_class(&r) != 2)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import smtplib
 import socket
 import subprocess
@@ -480,18 +481,18 @@ class Played(unittest.TestCase):
         self.conf = self.dir / "conf"
         self.conf.write_text(f'hostname = "mx.example"\nspool = "{self.dir}/spool"\n'
                              f'runtime = "{self.dir}/run"\nlisten "127.0.0.1:0" {{ }}\n')
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(self.dir / "run/submit.sock"))
-        self.listener.listen(1)
         self.said = []
 
-    def tearDown(self):
-        self.listener.close()
-
-    def serve(self, answers):
+    def serve(self, listener, sessions):
         """Each answer to a line, or to content; what is no line closes."""
-        peer, _ = self.listener.accept()
-        peer.settimeout(60 * SLOW)
+        for answers in sessions:
+            peer, _ = listener.accept()
+            if answers is sessions[-1]:
+                listener.close()
+            peer.settimeout(60 * SLOW)
+            self.answer(peer, answers)
+
+    def answer(self, peer, answers):
         try:
             with peer, peer.makefile("rb") as f:
                 for answer in answers:
@@ -505,16 +506,25 @@ class Played(unittest.TestCase):
         except OSError:
             pass        # it was told enough
 
-    def talk(self, answers, *args, data=b"x\n", code=TEMPFAIL):
+    def talk(self, *sessions_and_args, data=b"x\n", code=TEMPFAIL):
+        """Lists are the answers of one connection each; then nobody listens any more."""
         self.said = []
-        thread = threading.Thread(target=self.serve, args=(answers,))
+        sessions = [s for s in sessions_and_args if isinstance(s, list)]
+        args = [a for a in sessions_and_args if isinstance(a, str)]
+        path = self.dir / "run/submit.sock"
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen(1)
+        thread = threading.Thread(target=self.serve, args=(listener, sessions))
         thread.start()
         done = subprocess.run([str(stage() / "bin/sendmail"), "-C", str(self.conf), *args, "-f",
                                "a@b", "x@y", "z@y"], input=data, capture_output=True,
                               timeout=60 * SLOW)
         thread.join(60 * SLOW)
-        self.assertEqual(done.returncode, code, (answers, done.stderr))
+        self.assertEqual(done.returncode, code, (sessions, done.stderr))
         self.assertLess(len(done.stderr), 2000)
+        self.assertEqual(code == 0, done.stderr == b"")
         return done
 
     GREET = [b"220 x\r\n"]
@@ -530,12 +540,32 @@ class Played(unittest.TestCase):
     def test_it_goes_away_within_a_reply(self):
         for n in range(len(self.ALL)):
             done = self.talk(self.ALL[:n] + [self.ALL[n][:-1]])
-            self.assertIn(b"went away", done.stderr)
+            # it tried again, and then there was nobody
+            self.assertIn(b"no mail service is running", done.stderr)
+        done = self.talk(self.ALL + [b"250"])
+        self.assertIn(b"went away", done.stderr)
+
+    def test_another_try(self):
+        """What is over in a moment costs nothing; the second connection gets the message."""
+        good = self.ALL + [b"250 2.0.0 queued\r\n"]
+        for first in ([b"421 4.3.0 no\r\n"], [b"22"], self.GREET + [b"421 4.3.0 no\r\n"],
+                      self.EHLO + [b"451 4.3.0 no\r\n"], self.EHLO + [b""],
+                      self.EHLO + [b"250 ok\r\n", b"550 5.1.1 a\r\n", b"451 4.3.0 b\r\n"],
+                      self.EHLO + [b"250 ok\r\n"] * 3 + [b"451 4.3.0 c\r\n"],
+                      self.EHLO + [b"250 ok\r\n"] * 3 + [b""]):
+            with self.subTest(first):
+                self.talk(first, good, code=0)
+                self.assertEqual(self.said.count(b".\r\n"), 1)
+                self.talk(first, first, good[:-1] + [b"451 4.3.0 not now\r\n"])
+        # but not for ever
+        done = self.talk(*[list(self.EHLO) + [b"451 4.3.0 no\r\n"] for _ in range(21)])
+        self.assertIn(b"451 4.3.0 no", done.stderr)
 
     def test_what_it_refuses(self):
         e = self.EHLO
         for answers, code in (
                 ([b"421 4.3.2 stopping\r\n"], TEMPFAIL), ([b"554 no\r\n"], UNAVAILABLE),
+                (e + [b"452 4.3.1 full\r\n"], TEMPFAIL),
                 (self.GREET + [b"500 what\r\n"], UNAVAILABLE),
                 (e + [b"451 4.3.0 no\r\n"], TEMPFAIL), (e + [b"550 5.7.1 you\r\n"], NOPERM),
                 (e + [b"552 5.3.4 large\r\n"], DATAERR),
@@ -637,6 +667,15 @@ class Dialogue(Case):
         self.assertNotIn("XQUALIFY", "".join(t.lines))
         self.assertEqual(t("MAIL FROM:<alice>"), 501)
         t.close()
+
+    def test_a_process_that_dies_costs_no_mail(self):
+        lookup = self.service.pids()["lookup"]
+        for i in range(20):
+            if i % 5 == 2:
+                os.kill(wait_for(lambda: self.service.pids().get("lookup"))[0], signal.SIGKILL)
+            self.sendmail("alice")
+        self.assertNotEqual(lookup, self.service.pids()["lookup"])
+        self.got("alice", 20)
 
     def test_many_at_once(self):
         """Midnight: every job of cron writes at the same time."""
