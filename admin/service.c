@@ -42,52 +42,6 @@ verb_config(struct admin *a)
 	program_exec("config", argv);
 }
 
-static void
-print_process(void *arg, const struct msg_process *p)
-{
-	(void)arg;
-	printf(
-	    "%-9s %3u pid %-7u up ", peer_name(p->kind), p->instance, p->pid);
-	print_duration(p->age);
-	printf(" restarts %u", p->restarts);
-	for (uint32_t i = 0; i < p->counters.n; i++)
-		printf(" %s=%lu", p->counters.c[i].name,
-		    (unsigned long)p->counters.c[i].value);
-	putchar('\n');
-}
-
-static void
-print_process_json(void *arg, const struct msg_process *p)
-{
-	json_t *o = json_object(), *counters = json_object();
-
-	(void)arg;
-	json_object_set_new(o, "process", json_string(peer_name(p->kind)));
-	json_object_set_new(o, "instance", json_integer(p->instance));
-	json_object_set_new(o, "pid", json_integer(p->pid));
-	json_object_set_new(o, "up", json_integer(p->age));
-	json_object_set_new(o, "restarts", json_integer(p->restarts));
-	for (uint32_t i = 0; i < p->counters.n; i++)
-		json_object_set_new(counters, p->counters.c[i].name,
-		    json_integer((json_int_t)p->counters.c[i].value));
-	json_object_set_new(o, "counters", counters);
-	print_json(o);
-}
-
-int
-verb_status(struct admin *a)
-{
-	bool json = a->argc == 1 && strcmp(a->argv[0], "--json") == 0;
-
-	if (!json)
-		no_words(a);
-	admin_connect(a);
-	a->answer->process = json ? print_process_json : print_process;
-	admin_begin(a, CONTROL_STATUS);
-	admin_ask(a, CONTROL_DONE);
-	return EXIT_DONE;
-}
-
 /* One reload takes master at most a minute; it may have to wait for another one
  * that is under way. */
 #define RELOAD_WAIT 150

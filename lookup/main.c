@@ -139,6 +139,7 @@ status(
 	add(arg, "routes", r.routed);
 	add(arg, "routes_deferred", r.deferred);
 	add(arg, "routes_failed", r.failed);
+	add(arg, "tables_unreadable", users_watch_failing(l->watch));
 }
 
 static const struct process_ops ops = {

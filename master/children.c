@@ -191,6 +191,9 @@ static void
 ended(struct child *c, int status)
 {
 	log_end(c, status);
+	c->died = true;
+	c->died_at = master_now();
+	c->died_status = status;
 	channel_free(c->channel);
 	c->channel = NULL;
 	c->pid = 0;

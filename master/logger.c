@@ -418,6 +418,7 @@ status(
 
 	add(arg, "lines", l->nlines);
 	add(arg, "lost", l->lost);
+	add(arg, "away", l->sink.fd == -1);
 }
 
 int

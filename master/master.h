@@ -89,6 +89,9 @@ struct child {
 	uint32_t fed;		/* `asked`, when the watchdog was fed last */
 	unsigned failures;	/* in a row, each within STEADY_SECONDS */
 	uint32_t restarts;
+	bool died;		/* one in this place did: */
+	int64_t died_at;
+	int died_status;	/* as waitpid() tells it */
 	unsigned complaints;	/* of it, since `complained` */
 	int64_t complained;
 	struct event *restart;
@@ -313,6 +316,9 @@ bool channels_pair_of(enum peer, enum peer);
 bool channels_between(const struct child *, const struct child *);
 /* Whether that process stays while generations come and go. */
 bool channels_stays(enum peer);
+
+/* status.c: a row for master and for each process. */
+void status_tell(struct child *to, uint32_t id);
 
 /* syslog.c: logger wants the syslog service's socket. */
 int syslog_asked(void *child, struct ipc_msg *);

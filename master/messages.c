@@ -102,13 +102,6 @@ on_complain(void *arg, struct ipc_msg *msg)
 	return 0;
 }
 
-static void
-send_row(struct child *to, uint32_t id, const struct msg_process *row)
-{
-	msg_process_put(channel_begin(to->channel, MASTER_PROCESS, id), row);
-	(void)channel_send(to->channel, -1);
-}
-
 void
 messages_done(struct child *to, uint32_t id, enum reply_name name)
 {
@@ -125,23 +118,10 @@ static int
 on_status(void *arg, struct ipc_msg *msg)
 {
 	struct child *c = arg;
-	const struct master *m = c->master;
-	const struct child *one;
-	int64_t now = master_now();
-	struct msg_process row = { .kind = PEER_MASTER,
-		.pid = (uint32_t)getpid(),
-		.age = (uint32_t)(now - m->started) };
 
 	if (msg_empty_get(msg) == -1)
 		return -1;
-	send_row(c, msg->id, &row);
-	TAILQ_FOREACH (one, &m->children, link) {
-		row = (struct msg_process){ one->kind, one->instance,
-			(uint32_t)one->pid, one->restarts,
-			one->pid > 0 ? (uint32_t)(now - one->started) : 0,
-			one->counters };
-		send_row(c, msg->id, &row);
-	}
+	status_tell(c, msg->id);
 	messages_done(c, msg->id, R_DONE);
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "common/bytes/id.h"
 #include "common/bytes/log.h"
 #include "queue/queue.h"
 #include "queue/sandbox.h"
@@ -170,11 +171,24 @@ stop(struct process *p)
 	queue_pump(q);
 }
 
+/* The age of the oldest message, in seconds. */
+static uint64_t
+oldest(struct queue *q)
+{
+	const struct message *m = index_first(store_index(q->store));
+	uint64_t now = queue_now_us();
+
+	if (m == NULL || id_time(m->id) > now)
+		return 0;
+	return (now - id_time(m->id)) / 1000000;
+}
+
 static void
 status(
     struct process *p, void (*add)(void *, const char *, uint64_t), void *arg)
 {
 	struct queue *q = p->state;
+	const struct reply *r = store_admission(q->store);
 
 	add(arg, "accepted", q->accepted);
 	add(arg, "delivered", q->delivered);
@@ -185,6 +199,8 @@ status(
 	add(arg, "queued", schedule_count(q->schedule, PHASE_QUEUED));
 	add(arg, "active", schedule_count(q->schedule, PHASE_ACTIVE));
 	add(arg, "destinations", schedule_destinations(q->schedule));
+	add(arg, "oldest", oldest(q));
+	add(arg, "refusing", reply_class(r) == 2 ? 0 : r->code);
 	store_status(q->store, add, arg);
 }
 

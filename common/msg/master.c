@@ -132,10 +132,16 @@ void
 msg_process_put(struct wire_put *w, const struct msg_process *p)
 {
 	wire_put_u8(w, (uint8_t)p->kind);
+	wire_put_u8(w, (uint8_t)p->state);
+	wire_put_u32(w, p->generation);
 	wire_put_u32(w, p->instance);
 	wire_put_u32(w, p->pid);
 	wire_put_u32(w, p->restarts);
 	wire_put_u32(w, p->age);
+	wire_put_u8(w, p->died);
+	wire_put_u32(w, p->died_ago);
+	wire_put_u32(w, p->died_signal);
+	wire_put_u32(w, p->died_status);
 	counters_put(w, &p->counters);
 }
 
@@ -143,10 +149,17 @@ int
 msg_process_get(struct ipc_msg *m, struct msg_process *p)
 {
 	p->kind = (enum peer)wire_get_enum(&m->body, PEER_END);
+	p->state =
+	    (enum process_state)wire_get_enum(&m->body, PROCESS_STATE_END);
+	p->generation = wire_get_u32(&m->body);
 	p->instance = wire_get_u32(&m->body);
 	p->pid = wire_get_u32(&m->body);
 	p->restarts = wire_get_u32(&m->body);
 	p->age = wire_get_u32(&m->body);
+	p->died = wire_get_bool(&m->body);
+	p->died_ago = wire_get_u32(&m->body);
+	p->died_signal = wire_get_u32(&m->body);
+	p->died_status = wire_get_u32(&m->body);
 	counters_get(&m->body, &p->counters);
 	return wire_done(&m->body) ? 0 : -1;
 }

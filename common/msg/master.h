@@ -28,7 +28,7 @@ enum {
 	MASTER_OLD_PEER, MASTER_SETTINGS, MASTER_RETIRE, MASTER_RELOAD, MASTER_LINE
 };
 
-#define STATUS_COUNTERS_MAX 24
+#define STATUS_COUNTERS_MAX 32
 #define STATUS_NAME_MAX	    32
 #define MASTER_LINE_MAX	    2000
 
@@ -66,12 +66,26 @@ struct msg_counters {		/* MASTER_PONG, the answer to MASTER_PING */
 struct msg_line {		/* MASTER_LINE: "FILE:LINE: what is wrong" */
 	char text[MASTER_LINE_MAX + 1];
 };
+enum process_state {
+	PROCESS_STARTING,	/* not yet ready */
+	PROCESS_RUNNING,
+	PROCESS_COMING,		/* of a configuration that is not yet in force */
+	PROCESS_RETIRING,	/* another one has its work; it ends */
+	PROCESS_GONE,		/* … and is started again after a while */
+	PROCESS_STATE_END
+};
 struct msg_process {		/* MASTER_PROCESS, to control: one row of status */
 	enum peer kind;
+	enum process_state state;
+	uint32_t generation;	/* of the configuration it has */
 	uint32_t instance;
 	uint32_t pid;
 	uint32_t restarts;	/* in this place since the start */
 	uint32_t age;		/* seconds since its start */
+	bool died;		/* one in this place did, … */
+	uint32_t died_ago;	/* so many seconds ago, … */
+	uint32_t died_signal;	/* of this signal, or, where 0, … */
+	uint32_t died_status;	/* with this exit status */
 	struct msg_counters counters;	/* of its last PONG */
 };
 

@@ -68,8 +68,8 @@ struct confine {
  */
 void confine_drop(const struct confine *, const char *user, const char *empty_dir);
 /* ABI 2 at least, higher where the kernel has it.  With seccomp_only a kernel
- * without Landlock is accepted. */
-void confine_landlock(const struct confine *, bool seccomp_only);
+ * without Landlock is accepted.  Returns the ABI that is in force; 0: none. */
+int confine_landlock(const struct confine *, bool seccomp_only);
 /* For all threads (TSYNC).  Default: kill the process. */
 void confine_seccomp(const struct confine *);
 

@@ -107,7 +107,7 @@ allow_port(int ruleset, uint16_t port)
 		fatal("landlock port");
 }
 
-void
+int
 confine_landlock(const struct confine *c, bool seccomp_only)
 {
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
@@ -119,7 +119,7 @@ confine_landlock(const struct confine *c, bool seccomp_only)
 			fatalx("landlock",
 			    "the kernel has none, or one that is too old; "
 			    "sandbox = \"seccomp-only\" goes without");
-		return;
+		return 0;
 	}
 	ruleset = ruleset_new(c, abi);
 	for (size_t i = 0; i < c->ndirs; i++)
@@ -135,4 +135,5 @@ confine_landlock(const struct confine *c, bool seccomp_only)
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
 		fatal("landlock");
 	close(ruleset);
+	return abi;
 }

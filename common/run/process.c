@@ -223,6 +223,7 @@ on_ping(void *arg, struct ipc_msg *m)
 	if (p->ops->status != NULL)
 		p->ops->status(p, add_counter, &c);
 	add_counter(&c, "memory", mallinfo2().uordblks);
+	add_counter(&c, "landlock", (uint64_t)p->landlock);
 	msg_counters_put(channel_begin(p->master, MASTER_PONG, m->id), &c);
 	/* A channel that is gone says so by itself. */
 	(void)channel_send(p->master, -1);
@@ -418,7 +419,7 @@ confine(struct process *p)
 
 	snprintf(empty, sizeof empty, "%s/empty", p->conf->runtime);
 	confine_drop(c, process_user(p->kind), empty);
-	confine_landlock(c, p->conf->seccomp_only);
+	p->landlock = confine_landlock(c, p->conf->seccomp_only);
 	if (p->ops->threads != NULL)
 		p->ops->threads(p);
 	confine_seccomp(c);

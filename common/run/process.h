@@ -43,6 +43,7 @@ struct process {
 	bool outside;		/* not started by master */
 	bool stopping;
 	bool retiring;		/* a newer generation has its work */
+	int landlock;		/* the ABI in force; 0: none */
 	struct event_base *base;
 	struct conf *conf;
 	struct channel *master;

@@ -14,6 +14,7 @@
 /* What a look found. */
 struct news {
 	bool any;
+	bool back;	   /* the version in force can be read again */
 	int error;	   /* it cannot be read: why */
 	uint32_t bad_line; /* it is no text: where; 0: it is */
 	struct users_table table;
@@ -26,6 +27,7 @@ struct users_file {
 	/* in force */
 	struct users_table table;
 	bool readable; /* `table` is the file, or was */
+	bool failing;  /* the file cannot be read now */
 
 	/* of the looks */
 	bool looked;	     /* once at least */
@@ -67,6 +69,12 @@ const char *
 users_file_path(const struct users_file *f)
 {
 	return f->path;
+}
+
+bool
+users_file_failing(const struct users_file *f)
+{
+	return f->failing;
 }
 
 /* ---- looking -------------------------------------------------------------- */
@@ -207,8 +215,11 @@ users_file_look(struct users_file *f, int64_t now_ms)
 {
 	int error = look(f, now_ms) == 0 ? 0 : errno;
 
-	if (error == 0)
+	if (error == 0) {
+		f->news.back = f->said != 0 && !f->news.any;
+		f->news.any = f->news.any || f->news.back;
 		f->said = 0;
+	}
 	/* Between the removal of the old one and the name of the new one it is
 	 * missing; what two looks see is worth a complaint. */
 	else if (error != EAGAIN && error != f->said &&
@@ -245,6 +256,11 @@ users_file_take(struct users_file *f)
 	f->news = (struct news){ 0 };
 	if (!news.any)
 		return;
+	f->failing = news.error != 0 || news.bad_line != 0;
+	if (news.back) {
+		log_info("table_readable", log_str("file", f->path));
+		return;
+	}
 	if (news.error != 0) {
 		log_error("table_unreadable", log_str("file", f->path),
 		    log_errno(news.error), log_num("kept", kept));

@@ -43,6 +43,9 @@ bool users_file_look(struct users_file *, int64_t now_ms);
 /* What the last look found is in force, or is complained of. */
 void users_file_take(struct users_file *);
 
+/* It cannot be read now; an older version may be in force. */
+bool users_file_failing(const struct users_file *);
+
 /* The entry, where FOUND, is valid until the next take. */
 enum users_result users_file_find(
     struct users_file *, struct span local, const struct users_entry **);

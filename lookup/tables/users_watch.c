@@ -131,3 +131,13 @@ users_watch_begin(struct users_watch *w, struct event_base *base)
 	wait_a_while(w);
 	return 0;
 }
+
+size_t
+users_watch_failing(const struct users_watch *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; w != NULL && i < w->n; i++)
+		n += users_file_failing(w->files[i]);
+	return n;
+}

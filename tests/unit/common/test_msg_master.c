@@ -169,8 +169,17 @@ counters_get(struct ipc_msg *m, struct wire_put *w, bool check)
 static void
 process_put(struct wire_put *w)
 {
-	static struct msg_process p = { PEER_QUEUE, 1, 4711, 2, 86400,
-		{ .n = 0 } };
+	static struct msg_process p = { .kind = PEER_QUEUE,
+		.state = PROCESS_RETIRING,
+		.generation = 7,
+		.instance = 1,
+		.pid = 4711,
+		.restarts = 2,
+		.age = 86400,
+		.died = true,
+		.died_ago = 5,
+		.died_signal = 9,
+		.died_status = 1 };
 
 	p.counters = counters;
 	msg_process_put(w, &p);
@@ -188,6 +197,9 @@ process_get(struct ipc_msg *m, struct wire_put *w, bool check)
 		return 0;
 	ck_assert(p.kind == PEER_QUEUE && p.instance == 1 && p.pid == 4711);
 	ck_assert(p.restarts == 2 && p.age == 86400);
+	ck_assert(p.state == PROCESS_RETIRING && p.generation == 7);
+	ck_assert(p.died && p.died_ago == 5 && p.died_signal == 9);
+	ck_assert_uint_eq(p.died_status, 1);
 	same_counters(&p.counters);
 	return 0;
 }
