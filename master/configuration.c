@@ -98,8 +98,6 @@ configuration_fixed(const struct conf *a, const struct conf *b)
 		return "runtime";
 	if (a->segment_size != b->segment_size)
 		return "segment_size";
-	if (strcmp(a->log_socket, b->log_socket) != 0)
-		return "log_to";
 	if (a->seccomp_only != b->seccomp_only)
 		return "sandbox";
 	return NULL;

@@ -340,7 +340,6 @@ prepare(struct process *p)
 	int fds[2];
 
 	l->process = p;
-	l->form.json = p->conf->log_json;
 	LIST_INIT(&l->sources);
 	/* Else it would look for a device that gives random bytes. */
 	json_object_seed(1);
@@ -374,6 +373,20 @@ sandbox(struct process *p)
 	return &limits;
 }
 
+/* As the configuration says. */
+static void
+choose(struct logger *l)
+{
+	const struct conf *c = l->process->conf;
+
+	l->form = (struct lines_form){ c->log_json, c->log_socket[0] != '\0' };
+	if (l->form.syslog)
+		detach(l);
+	else
+		attach(l, l->err, false);
+	go_on(l);
+}
+
 /* From here on our own lines take the way of all others; what ended us before
  * had to be said at once. */
 static void
@@ -384,20 +397,18 @@ begin(struct process *p)
 	if (dup2(l->own, STDERR_FILENO) == -1)
 		fatal("standard error");
 	close(l->own);
-	if (p->conf->log_socket[0] == '\0')
-		attach(l, l->err, false);
-	else {
-		l->form.syslog = true;
-		go_on(l);
-	}
+	choose(l);
 }
 
+/* A reload.  What has come until now is in the old form. */
 static void
 configured(struct process *p)
 {
 	struct logger *l = p->state;
 
-	l->form.json = p->conf->log_json;
+	l->complained = false;
+	if (!p->stopping)
+		choose(l);
 }
 
 static void

@@ -376,7 +376,7 @@ class Stop(unittest.TestCase):
             socket.create_connection(("127.0.0.1", service.port), 1)
 
     def test_by_command_and_status(self):
-        service = Service(local(directory("box", NOBODY)))
+        service = Service(local(directory("box", NOBODY), "max_sessions = 100\n"))
         service.command("status", check=0)
         service.command("stop", check=0)
         self.assertEqual(service.proc.wait(2), 0)
