@@ -226,6 +226,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN); /* until there is something to reload */
 	if (only_check)
 		return check_only(&m, argv[3]);
 	set_up(&m, argv[2]);

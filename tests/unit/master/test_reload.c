@@ -115,6 +115,13 @@ generation(size_t which, size_t n, const uint16_t *ports)
 	return g;
 }
 
+static void
+release(struct generation *g)
+{
+	g->conf.listens = NULL; /* ours */
+	generation_unref(g);
+}
+
 static uint16_t
 port_of(int fd)
 {
@@ -160,6 +167,8 @@ START_TEST(unchanged_addresses_keep_their_sockets)
 	generation_close_listeners(m.current);
 	ck_assert_int_eq(m.current->listeners[0], -1);
 	ck_assert(listens_now(next->listeners[0]));
+	release(m.current);
+	release(next);
 }
 END_TEST
 
@@ -179,9 +188,9 @@ START_TEST(an_address_that_cannot_be_had_is_named)
 	ck_assert_int_eq(errno, EADDRINUSE);
 	ck_assert_str_eq(which, listens[1][1].title);
 	/* Nothing has happened to what there is. */
-	next->conf.listens = NULL;
-	generation_unref(next);
+	release(next);
 	ck_assert(listens_now(fd));
+	release(m.current);
 }
 END_TEST
 
