@@ -117,13 +117,77 @@ header_add_public(struct buf *b, struct span header)
 	return 0;
 }
 
-static bool
-is_ascii_text(const char *s)
+/* The octets of a character in UTF-8, 0 where it is none or a control one (RFC
+ * 3629 section 4). */
+static size_t
+utf8_length(const char *s)
 {
-	for (; *s != '\0'; s++)
-		if (*s < ' ' || *s > '~')
-			return false;
-	return true;
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+	if (p[0] < 0x80)
+		return p[0] >= ' ' && p[0] != 0x7f;
+	if (p[0] < 0xc2 || p[0] > 0xf4 || (p[0] == 0xc2 && p[1] < 0xa0) ||
+	    (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+enum text_kind { TEXT_NONE, TEXT_ASCII, TEXT_UTF8 };
+
+static enum text_kind
+kind_of(const char *s)
+{
+	enum text_kind kind = TEXT_ASCII;
+	size_t n;
+
+	for (; *s != '\0'; s += n) {
+		if ((n = utf8_length(s)) == 0)
+			return TEXT_NONE;
+		if (n > 1)
+			kind = TEXT_UTF8;
+	}
+	return kind;
+}
+
+/* An octet of the "Q" encoding where it stands in a phrase, RFC 2047 section 5. */
+static int
+add_q(struct buf *b, char c)
+{
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9'))
+		return buf_add(b, &c, 1);
+	return buf_addf(b, "=%02X", (unsigned char)c);
+}
+
+/* Encoded words of at most 75 octets, none of which cuts a character in two. */
+static int
+add_encoded(struct buf *b, const char *name)
+{
+	static const char word[] = "=?UTF-8?Q?";
+	size_t start = b->n;
+
+	if (buf_add_str(b, word) == -1)
+		return -1;
+	while (*name != '\0') {
+		size_t n = utf8_length(name);
+
+		if (b->n - start + 3 * n > 73) {
+			if (buf_addf(b, "?=\r\n ") == -1)
+				return -1;
+			start = b->n;
+			if (buf_add_str(b, word) == -1)
+				return -1;
+		}
+		for (; n > 0; n--)
+			if (add_q(b, *name++) == -1)
+				return -1;
+	}
+	return buf_add_str(b, "?=");
 }
 
 /* Words that need no quotes, RFC 5322 section 3.2.5. */
@@ -136,21 +200,32 @@ is_phrase(const char *s)
 	return true;
 }
 
-int
-header_add_from(struct buf *b, const char *name, const char *address)
+static int
+add_quoted(struct buf *b, const char *name)
 {
-	if (buf_add_str(b, "From: ") == -1)
-		return -1;
-	if (name[0] == '\0' || strlen(name) > 200 || !is_ascii_text(name))
-		return buf_addf(b, "%s\r\n", address);
 	if (is_phrase(name))
-		return buf_addf(b, "%s <%s>\r\n", name, address);
+		return buf_add_str(b, name);
 	/* RFC 5322 section 3.2.4 */
 	if (buf_add_str(b, "\"") == -1)
 		return -1;
-	for (const char *p = name; *p != '\0'; p++)
-		if (((*p == '"' || *p == '\\') && buf_add_str(b, "\\") == -1) ||
-		    buf_add(b, p, 1) == -1)
+	for (; *name != '\0'; name++)
+		if (((*name == '"' || *name == '\\') &&
+			buf_add_str(b, "\\") == -1) ||
+		    buf_add(b, name, 1) == -1)
 			return -1;
-	return buf_addf(b, "\" <%s>\r\n", address);
+	return buf_add_str(b, "\"");
+}
+
+int
+header_add_from(struct buf *b, const char *name, const char *address)
+{
+	enum text_kind kind = kind_of(name);
+	int rc = buf_add_str(b, "From: ");
+
+	if (rc == 0 && (name[0] == '\0' || kind == TEXT_NONE))
+		return buf_addf(b, "%s\r\n", address);
+	if (rc == 0)
+		rc = kind == TEXT_ASCII ? add_quoted(b, name)
+					: add_encoded(b, name);
+	return rc == 0 ? buf_addf(b, " <%s>\r\n", address) : -1;
 }

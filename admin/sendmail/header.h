@@ -39,7 +39,8 @@ int header_rcpts(struct span header, struct rcpts *, struct span *bad);
 int header_add_public(struct buf *, struct span header);
 
 /*
- * "From: Alice Liddell <alice@b.example>\r\n".  A name that is no ASCII is left
+ * "From: Alice Liddell <alice@b.example>\r\n".  A name in UTF-8 is encoded (RFC
+ * 2047); one that is neither that nor ASCII, or has control characters, is left
  * out.  0, or -1 with errno from the buffer.
  */
 int header_add_from(struct buf *, const char *name, const char *address);

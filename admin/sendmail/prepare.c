@@ -11,6 +11,10 @@
 #include "common/mail/address_list.h"
 #include "common/mail/header.h"
 
+/* Of a From field: an octet of a name takes three when it is encoded, and each
+ * character may begin a word of its own. */
+#define FROM_MAX (16 * NAME_MAX_OCTETS + ADDRESS_MAX + 64)
+
 /* ---- from whom, to whom -------------------------------------------------- */
 
 /* What is wrong with an address may be long, and anything. */
@@ -159,7 +163,7 @@ make_top(struct submission *s)
 {
 	bool ok = true;
 
-	buf_init(&s->top, s->header.n + 2 * NAME_MAX_OCTETS + ADDRESS_MAX + 64);
+	buf_init(&s->top, s->header.n + FROM_MAX);
 	if (!s->known)
 		ok = buf_add_span(&s->top, s->header) == 0;
 	else {

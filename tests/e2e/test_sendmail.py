@@ -163,6 +163,8 @@ class Messages(Case):
                 raw = self.got("alice")[0].decode()
                 self.assertIn(f"Return-Path: <{path}>\n", raw)
                 self.assertIn(f"\nFrom: {name}\n", raw)
+        self.sendmail("-fx@y", "-F", "J\u00f6rg", "alice")
+        self.assertEqual(self.split(self.got("alice")[0])[0]["From"], "J\u00f6rg <x@y>")
         self.sendmail("-fx@y", "alice", env={"NAME": "N. \"A\""})
         self.assertIn(b'\nFrom: "N. \\"A\\"" <x@y>\n', self.got("alice")[0])
 
@@ -675,6 +677,15 @@ class Dialogue(Case):
                 os.kill(wait_for(lambda: self.service.pids().get("lookup"))[0], signal.SIGKILL)
             self.sendmail("alice")
         self.assertNotEqual(lookup, self.service.pids()["lookup"])
+        self.got("alice", 20)
+
+    def test_reload_costs_no_mail(self):
+        before = self.submit.stat().st_ino
+        for i in range(20):
+            if i % 4 == 1:
+                self.service.command("reload", check=0)
+            self.sendmail("alice")
+        self.assertEqual(self.submit.stat().st_ino, before)
         self.got("alice", 20)
 
     def test_many_at_once(self):

@@ -88,8 +88,24 @@ static const struct {
 	{ "A. \"L\" \\", "From: \"A. \\\"L\\\" \\\\\" <a@b>\r\n" },
 	{ "x <y@z>", "From: \"x <y@z>\" <a@b>\r\n" },
 	{ "", "From: a@b\r\n" },
-	{ "J\xc3\xb6rg", "From: a@b\r\n" },
+	{ "J\xc3\xb6rg <x>",
+	    "From: =?UTF-8?Q?J=C3=B6rg=20=3Cx=3E?= <a@b>\r\n" },
+	{ "\xe5\xb1\xb1\xe7\x94\xb0 \xf0\x9f\x90\xa7 "
+	  "\xe5\xb1\xb1\xe7\x94\xb0\xe5\xb1\xb1\xe7\x94\xb0",
+	    "From: =?UTF-8?Q?=E5=B1=B1=E7=94=B0=20=F0=9F=90=A7=20=E5=B1=B1=E7="
+	    "94=B0=E5=B1=B1?="
+	    "\r\n =?UTF-8?Q?=E7=94=B0?= <a@b>\r\n" },
 	{ "x\r\nBcc: y", "From: a@b\r\n" },
+	/* Not UTF-8: Latin-1, cut short, overlong, a surrogate, a control, beyond */
+	{ "J\xf6rg", "From: a@b\r\n" },
+	{ "x\xc3", "From: a@b\r\n" },
+	{ "x\xe5\xb1", "From: a@b\r\n" },
+	{ "\xc0\x8a", "From: a@b\r\n" },
+	{ "\xe0\x80\x8a", "From: a@b\r\n" },
+	{ "\xed\xa0\x80", "From: a@b\r\n" },
+	{ "\xc2\x85", "From: a@b\r\n" },
+	{ "\xf4\x90\x80\x80", "From: a@b\r\n" },
+	{ "x\x7f", "From: a@b\r\n" },
 };
 
 START_TEST(a_name_is_only_a_name)
@@ -103,6 +119,9 @@ START_TEST(a_name_is_only_a_name)
 	rest = buf_span(&b);
 	ck_assert(header_next(&rest, &name, &value));
 	ck_assert_uint_eq(rest.n, 0);
+	for (rest = buf_span(&b); rest.n > 0;
+	     rest = span_skip(rest, span_line(rest)))
+		ck_assert_uint_le(span_line(rest), 90);
 	buf_fini(&b);
 }
 END_TEST
