@@ -40,6 +40,7 @@ struct answer {
 		struct msg_detail detail;
 		struct msg_content content;
 		struct msg_tale tale;
+		struct msg_errors errors;
 		struct reply done;
 	};
 	int fd; /* with content; the asker closes it */

@@ -53,6 +53,12 @@ on_tale(void *arg, struct ipc_msg *m)
 }
 
 static int
+on_errors(void *arg, struct ipc_msg *m)
+{
+	return finish(arg, m, msg_errors_get(m, &answer.errors));
+}
+
+static int
 on_process(void *arg, struct ipc_msg *m)
 {
 	static struct msg_process row;
@@ -92,6 +98,7 @@ static const struct ipc_rule rules[] = {
 	{ CONTROL_DETAIL, IPC_ANY_PHASE, IPC_FD_NEVER, on_detail },
 	{ CONTROL_CONTENT, IPC_ANY_PHASE, IPC_FD_MAYBE, on_content },
 	{ CONTROL_TALE, IPC_ANY_PHASE, IPC_FD_NEVER, on_tale },
+	{ CONTROL_ERRORS_LAST, IPC_ANY_PHASE, IPC_FD_NEVER, on_errors },
 	{ CONTROL_PROCESS, IPC_ANY_PHASE, IPC_FD_NEVER, on_process },
 	{ CONTROL_LINE, IPC_ANY_PHASE, IPC_FD_NEVER, on_line },
 	{ CONTROL_DONE, IPC_ANY_PHASE, IPC_FD_NEVER, on_done },

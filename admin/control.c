@@ -47,6 +47,8 @@ on_peer(struct process *p, enum peer kind, uint32_t instance, int fd)
 {
 	if (kind == PEER_QUEUE)
 		queue_connect(p->state, instance, fd);
+	else if (kind == PEER_LOGGER)
+		logger_connect(p->state, instance, fd);
 	else
 		close(fd);
 }

@@ -20,6 +20,7 @@ struct status {
 	size_t nproblems;
 	uint64_t sessions, messages, recipients, oldest;
 	const struct msg_process *master;
+	const struct msg_errors *errors;
 };
 
 static _Noreturn void
@@ -147,6 +148,14 @@ judge(struct status *s)
 	}
 }
 
+/* A line of the log is escaped already. */
+static void
+print_text(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		putchar(s.p[i] >= ' ' && s.p[i] <= '~' ? s.p[i] : '?');
+}
+
 /* ---- showing -------------------------------------------------------------- */
 
 static void
@@ -167,6 +176,11 @@ show_text(const struct status *s)
 	putchar('\n');
 	for (size_t i = 0; i < s->nproblems; i++)
 		printf("problem: %s\n", s->problems[i]);
+	for (uint32_t i = 0; i < s->errors->n; i++) {
+		printf(i == 0 ? "last errors:\n    " : "    ");
+		print_text(s->errors->lines[i]);
+		putchar('\n');
+	}
 	putchar('\n');
 	for (size_t i = 0; i < s->n; i++)
 		row_print(&s->rows[i]);
@@ -176,6 +190,7 @@ static void
 show_json(const struct status *s)
 {
 	json_t *o = json_object(), *problems = json_array();
+	json_t *errors = json_array();
 
 	for (size_t i = 0; i < s->n; i++)
 		row_print_json(&s->rows[i]);
@@ -196,6 +211,9 @@ show_json(const struct status *s)
 	    o, "recipients", json_integer((json_int_t)s->recipients));
 	json_object_set_new(o, "oldest", json_integer((json_int_t)s->oldest));
 	json_object_set_new(o, "problems", problems);
+	for (uint32_t i = 0; i < s->errors->n; i++)
+		json_array_append_new(errors, json_text(s->errors->lines[i]));
+	json_object_set_new(o, "errors", errors);
 	print_json(o);
 }
 
@@ -214,6 +232,8 @@ verb_status(struct admin *a)
 	admin_begin(a, CONTROL_STATUS);
 	admin_ask(a, CONTROL_DONE);
 	judge(&s);
+	admin_begin(a, CONTROL_ERRORS);
+	s.errors = &admin_ask(a, CONTROL_ERRORS_LAST)->errors;
 	if (json)
 		show_json(&s);
 	else

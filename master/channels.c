@@ -21,6 +21,7 @@ static const struct pair {
 	{ PEER_QUEUE, PEER_REMOTE },
 	{ PEER_SMTPD, PEER_LOOKUP },
 	{ PEER_SMTPD, PEER_QUEUE },
+	{ PEER_CONTROL, PEER_LOGGER },
 	{ PEER_CONTROL, PEER_QUEUE },
 };
 #define NPAIRS (sizeof pairs / sizeof pairs[0])

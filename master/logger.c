@@ -21,6 +21,7 @@
 #include "common/msg/master.h"
 #include "common/msg/reply.h"
 #include "common/run/process.h"
+#include "master/logger/errors.h"
 #include "master/logger/lines.h"
 #include "master/logger/sink.h"
 
@@ -54,6 +55,9 @@ struct logger {
 	time_t since;		/* … since then, CLOCK_MONOTONIC */
 	LIST_HEAD(, source) sources;
 	uint64_t nlines, lost, lost_told;
+	struct errors errors;
+	struct channel *control; /* asks for them; NULL: it is away */
+	uint32_t control_instance;
 	/* Lines that belong into one write; a reader of a pipe gets each whole.
 	 */
 	char text[TEXT_MAX];
@@ -245,6 +249,17 @@ go_on(struct logger *l)
 /* --- what comes in --------------------------------------------------------- */
 
 static void
+keep_error(struct logger *l, const struct timespec *t, enum peer kind,
+    struct span line)
+{
+	static const struct lines_form plain = { false, false };
+	static char text[LINES_TEXT_MAX];
+	size_t n = lines_format(text, &plain, t, peer_name(kind), line);
+
+	errors_keep(&l->errors, span_from(text, n - 1));
+}
+
+static void
 add_line(struct source *s, struct span line)
 {
 	struct logger *l = s->logger;
@@ -257,6 +272,8 @@ add_line(struct source *s, struct span line)
 	clock_gettime(CLOCK_REALTIME, &t);
 	l->n += lines_format(
 	    l->text + l->n, &l->form, &t, peer_name(s->kind), line);
+	if (lines_level(line) == LOG_LEVEL_ERROR)
+		keep_error(l, &t, s->kind, line);
 	l->nlines++;
 }
 
@@ -411,6 +428,56 @@ configured(struct process *p)
 		choose(l);
 }
 
+/* --- who asks -------------------------------------------------------------- */
+
+static int
+on_errors(void *arg, struct ipc_msg *m)
+{
+	struct logger *l = arg;
+	struct msg_errors errors;
+
+	if (msg_empty_get(m) == -1)
+		return -1;
+	errors_tell(&l->errors, &errors);
+	msg_errors_put(
+	    channel_begin(l->control, CONTROL_ERRORS_LAST, m->id), &errors);
+	(void)channel_send(l->control, -1);
+	return 0;
+}
+
+static void
+on_control_closed(void *arg, bool bad)
+{
+	struct logger *l = arg;
+
+	l->control = NULL;
+	if (bad)
+		process_complain(l->process, PEER_CONTROL, l->control_instance);
+}
+
+static void
+peer(struct process *p, enum peer kind, uint32_t instance, int fd)
+{
+	static const struct ipc_rule rules[] = {
+		{ CONTROL_ERRORS, IPC_ANY_PHASE, IPC_FD_NEVER, on_errors },
+	};
+	static const struct channel_ops ops = { rules,
+		sizeof rules / sizeof rules[0], on_control_closed };
+	struct logger *l = p->state;
+
+	if (kind != PEER_CONTROL) {
+		close(fd);
+		return;
+	}
+	channel_free(l->control);
+	l->control_instance = instance;
+	l->control = channel_new(p->base, fd, kind, &ops, l);
+	if (l->control == NULL) {
+		log_warn("no_channel", log_str("peer", peer_name(kind)));
+		close(fd);
+	}
+}
+
 static void
 stop(struct process *p)
 {
@@ -445,6 +512,7 @@ main(int argc, char **argv)
 		.sandbox = sandbox,
 		.begin = begin,
 		.configured = configured,
+		.peer = peer,
 		.stop = stop,
 		.status = status,
 		.rules = rules,

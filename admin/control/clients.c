@@ -68,6 +68,15 @@ on_master(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+static int
+on_errors(void *arg, struct ipc_msg *m)
+{
+	if (busy(arg, m) || msg_empty_get(m) == -1)
+		return -1;
+	logger_ask(arg);
+	return 0;
+}
+
 /* The whole of what a command may ask. */
 static const struct ipc_rule rules[] = {
 	{ CONTROL_ACT, IPC_ANY_PHASE, IPC_FD_NEVER, on_act },
@@ -76,6 +85,7 @@ static const struct ipc_rule rules[] = {
 	{ CONTROL_STORY, IPC_ANY_PHASE, IPC_FD_NEVER, on_story },
 	{ CONTROL_STATUS, IPC_ANY_PHASE, IPC_FD_NEVER, on_master },
 	{ CONTROL_STOP, IPC_ANY_PHASE, IPC_FD_NEVER, on_master },
+	{ CONTROL_ERRORS, IPC_ANY_PHASE, IPC_FD_NEVER, on_errors },
 	{ CONTROL_RELOAD, IPC_ANY_PHASE, IPC_FD_NEVER, on_master },
 };
 

@@ -16,7 +16,7 @@
 
 #define CONTROL_CLIENTS_MAX 64 /* at once; the next one is closed */
 
-enum client_waits { WAITS_NOBODY, WAITS_QUEUE, WAITS_MASTER };
+enum client_waits { WAITS_NOBODY, WAITS_QUEUE, WAITS_MASTER, WAITS_LOGGER };
 
 struct control;
 
@@ -40,6 +40,8 @@ struct control {
 
 	struct channel *queue; /* NULL while queue is away */
 	uint32_t queue_instance;
+	struct channel *logger; /* NULL while it is away */
+	uint32_t logger_instance;
 	int history; /* spool/history */
 };
 
@@ -59,6 +61,11 @@ void queue_connect(struct control *, uint32_t instance, int fd);
 /* Pass a request on; a DONE with 4yz at once when queue is away. */
 void queue_ask_act(struct client *, const struct msg_act *);
 void queue_ask_message(struct client *, uint16_t type, const struct msg_show *);
+
+/* logger.c */
+void logger_connect(struct control *, uint32_t instance, int fd);
+/* The last errors; while logger is away there are none. */
+void logger_ask(struct client *);
 
 /* master.c */
 void master_ask(struct client *, uint16_t type);

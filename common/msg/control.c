@@ -305,3 +305,23 @@ msg_tale_get(struct ipc_msg *m, struct msg_tale *t)
 		w->bad = true;
 	return done(m);
 }
+
+void
+msg_errors_put(struct wire_put *w, const struct msg_errors *e)
+{
+	wire_put_u8(w, (uint8_t)e->n);
+	for (uint32_t i = 0; i < e->n; i++)
+		wire_put_span(w, e->lines[i]);
+}
+
+int
+msg_errors_get(struct ipc_msg *m, struct msg_errors *e)
+{
+	e->n = wire_get_enum(&m->body, CONTROL_ERRORS_MAX + 1);
+	for (uint32_t i = 0; i < e->n; i++) {
+		e->lines[i] = wire_get_span(&m->body);
+		if (e->lines[i].n > CONTROL_ERROR_MAX)
+			return -1;
+	}
+	return wire_done(&m->body) ? 0 : -1;
+}

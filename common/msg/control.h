@@ -6,6 +6,7 @@
  *   command -> control   ACT, SHOW, CAT (passed on to queue), STORY (answered
  * from the history), STATUS, STOP, RELOAD (passed on to master) control ->
  * command   PAGE, DETAIL, CONTENT, TALE, PROCESS, LINE, DONE
+ *   command -> control -> logger   ERRORS;   back   ERRORS_LAST
  *   control -> queue   SETTLE: write what the history has to tell by now;
  *   queue -> control   SETTLED: done.  So that a trace is never behind a list.
  *
@@ -36,7 +37,9 @@ enum {
 	CONTROL_PROCESS,
 	CONTROL_DONE,
 	CONTROL_RELOAD,
-	CONTROL_LINE
+	CONTROL_LINE,
+	CONTROL_ERRORS,
+	CONTROL_ERRORS_LAST
 };
 
 #define CONTROL_WINDOW	64
@@ -167,6 +170,15 @@ struct msg_tale {	      /* CONTROL_TALE */
 	struct history_event events[CONTROL_EVENTS_MAX];
 };
 
+/* CONTROL_ERRORS_LAST, the answer to CONTROL_ERRORS (which is empty), from
+ * logger: the last lines of the log with level=error, the oldest first. */
+#define CONTROL_ERRORS_MAX 10
+#define CONTROL_ERROR_MAX  1024 /* what is longer is cut */
+struct msg_errors {
+	uint32_t n;
+	struct span lines[CONTROL_ERRORS_MAX];
+};
+
 /* CONTROL_PROCESS: a msg_process, one packet for each process; then
  * CONTROL_DONE. CONTROL_DONE: a reply (msg/reply.h). */
 
@@ -184,5 +196,7 @@ void msg_content_put(struct wire_put *, const struct msg_content *);
 int msg_content_get(struct ipc_msg *, struct msg_content *);
 void msg_tale_put(struct wire_put *, const struct msg_tale *);
 int msg_tale_get(struct ipc_msg *, struct msg_tale *);
+void msg_errors_put(struct wire_put *, const struct msg_errors *);
+int msg_errors_get(struct ipc_msg *, struct msg_errors *);
 
 #endif

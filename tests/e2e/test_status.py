@@ -47,8 +47,8 @@ class Status(unittest.TestCase):
                 if row["process"] != "master":
                     self.assertGreaterEqual(seen["landlock"], 2)
                     self.assertGreaterEqual(seen["seccomp_filters"], 2)
-        self.assertEqual((whole["service"], whole["problems"], whole["messages"],
-                          whole["sessions"], whole["generation"]), ("well", [], 0, 0, 1))
+        self.assertEqual((whole["service"], whole["problems"], whole["errors"], whole["messages"],
+                          whole["sessions"], whole["generation"]), ("well", [], [], 0, 0, 1))
         text = service.command("status", check=0).stdout
         self.assertRegex(text, r"^service well, generation 1, up \d+s\nsessions 0, messages 0")
         for name in NAMES:
@@ -91,6 +91,14 @@ class Status(unittest.TestCase):
         self.assertRegex(" ".join(whole["problems"]), r"^remote died \d+ s ago: signal 9 \(Killed\)$")
         text = service.command("status").stdout
         self.assertRegex(text, r"(?m)^problem: remote died \d+ s ago")
+        died = r"\d{4}-\S+Z master event=died level=error process=remote pid=\d+ signal=9 .*"
+        self.assertRegex(text, rf"(?m)^last errors:\n    {died}$")
+        self.assertEqual(len(whole["errors"]), 1)
+        self.assertRegex(whole["errors"][0], rf"^{died}$")
+        for _ in range(2):      # also by a new logger, of what comes from then on
+            os.kill(service.pids()["logger"][0], signal.SIGKILL)
+            wait_for(lambda: [e for e in self.json(service, 1)[1]["errors"]
+                              if "process=logger" in e])
         self.assertRegex(text, r"(?m)^remote .*restarts 1 last death \d+s ago by signal 9 \(Killed\)$")
         self.assertEqual(service.stop(), 0)
 
