@@ -19,7 +19,8 @@ import time
 import traceback
 import unittest
 
-ADDRESSES = ("127.0.0.1", "::1")
+SUBMIT = "/run/sallyport/submit.sock"
+ADDRESSES = ("127.0.0.1", "::1", SUBMIT)
 UNIT = "sallyport.service"
 LIMIT = 130     # seconds; nothing more is begun
 
@@ -44,8 +45,19 @@ def wait_for(what, seconds=20):
     return value
 
 
+class SMTP(smtplib.SMTP):
+    """Also on a socket of this host."""
+    def _get_socket(self, host, port, timeout):
+        if not host.startswith("/"):
+            return super()._get_socket(host, port, timeout)
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(timeout)
+        s.connect(host)
+        return s
+
+
 def send(subject, host="127.0.0.1", rcpt="ann@mail.example.org"):
-    with smtplib.SMTP(host, 25, "client.example", timeout=30) as s:
+    with SMTP(host, 25, "client.example", timeout=30) as s:
         s.sendmail("x@client.example", [rcpt], f"Subject: {subject}\r\n\r\nx\r\n".encode())
 
 
@@ -91,9 +103,9 @@ class Sender(threading.Thread):
             subject = f"{self.name} {number}"
             while subject not in self.taken[-1:] and not self.end:
                 try:
-                    send(subject, ADDRESSES[number % 2])
+                    send(subject, ADDRESSES[number % len(ADDRESSES)])
                     self.taken.append(subject)
-                except ConnectionRefusedError as e:
+                except (ConnectionRefusedError, FileNotFoundError) as e:
                     self.refused.append(str(e))
                     return
                 except (smtplib.SMTPException, OSError):
@@ -160,6 +172,13 @@ class Systemd(unittest.TestCase):
         wait_for(lambda: show("StatusText") ==
                  "Accepting mail on 0.0.0.0:25,[::]:25")
         self.assertEqual(show("NotifyAccess"), "main")
+
+    def test_03_sendmail_of_any_user(self):
+        run("useradd", "-m", "bob")
+        subprocess.run(["runuser", "-u", "bob", "--", "/usr/sbin/sendmail", "ann"], check=True,
+                       input=b"Subject: of bob\n\nx\n", timeout=30)
+        wait_for(lambda: "of bob" in mailbox())
+        self.assertEqual(stat.S_IMODE(os.stat(SUBMIT).st_mode), 0o666)
 
     def test_04_confined(self):
         """What the unit forbids is forbidden, and nothing that it needs."""
@@ -275,6 +294,8 @@ class Systemd(unittest.TestCase):
         once = [s for s, n in mailbox().items() if s.startswith("after") and n != 1]
         self.assertEqual(once, [])
         self.assertTrue(os.path.isdir("/run/sallyport"))
+        self.assertEqual(subprocess.run(["/usr/sbin/sendmail", "ann"], input=b"x\n",
+                                        capture_output=True, timeout=30).returncode, 75)
 
 
 def main():
