@@ -422,6 +422,21 @@ class Start(unittest.TestCase):
                 self.assertRegex(check.stderr, rf"{where}:{line}: ")
                 self.assertFalse(service.spool.exists())
 
+    def test_a_kernel_without_landlock(self):
+        """The start says why it fails; by its setting it goes without."""
+        class Old(Service):
+            def _argv(self, *words):
+                old = [str(BUILD / "tests/tools/without_landlock")] if words[0] == "run" else []
+                return [*old, *super()._argv(*words)]
+
+        conf = 'domain "example.org" { users = "any" deliver = "maildir:' + \
+            str(directory("box", NOBODY)) + '/%u" }\n'
+        self.fails(Old(conf, start=False), 'what=landlock .*seccomp-only')
+        service = Old(conf + 'sandbox = "seccomp-only"\n')
+        send(service.port)
+        service.wait_empty()
+        self.assertEqual(service.stop(), 0)
+
     def test_a_missing_configuration(self):
         service = Service("", start=False)
         service.conf_file.unlink()
