@@ -38,6 +38,7 @@ START_TEST(only_the_pairs_of_the_design_talk)
 		{ PEER_QUEUE, PEER_LOCAL },
 		{ PEER_QUEUE, PEER_REMOTE },
 		{ PEER_REMOTE, PEER_RESOLVER },
+		{ PEER_CONTROL, PEER_LOGGER },
 		{ PEER_CONTROL, PEER_QUEUE },
 	};
 	const size_t n = sizeof pairs / sizeof pairs[0];
