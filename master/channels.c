@@ -69,7 +69,8 @@ static void
 give_end(struct child *to, const struct child *peer, int fd)
 {
 	const struct msg_peer of = { peer->kind, peer->instance };
-	bool agent = peer->kind == PEER_LOCAL || peer->kind == PEER_REMOTE;
+	bool agent = to->kind == PEER_QUEUE &&
+	    (peer->kind == PEER_LOCAL || peer->kind == PEER_REMOTE);
 
 	give_peer(to,
 	    agent && peer->role == ROLE_RETIRING ? MASTER_OLD_PEER

@@ -129,6 +129,7 @@ class WithService(unittest.TestCase):
         self.assertEqual(self.service.stop(), 0)
         crashed = [e for e in self.service.events("died")
                    if e.get("signal") in ("6", "11", "31")]
+        crashed += self.service.events("bad_message") + self.service.events("complaint")
         self.assertEqual(crashed, [], self.service.log_text())
 
     def delivered(self, user, n):
@@ -336,11 +337,18 @@ class Deliveries(WithService):
         self.end()
         self.assertEqual(len(other.messages), 1)
 
+    def test_a_resolver_that_dies_meanwhile_is_replaced(self):
+        old = self.service.pids()["resolver"]
+        self.service.command("reload", check=0)
+        os.kill(old[0], signal.SIGKILL)
+        wait_for(lambda: len(self.service.pids().get("resolver", ())) == 2 and
+                 old[0] not in self.service.pids()["resolver"])
+        self.end()
+
     def test_queue_that_dies_meanwhile_is_told(self):
         self.service.command("reload", check=0)
         wait_for(lambda: len(self.service.pids()["remote"]) == 2)
         os.kill(self.service.pids()["queue"][0], signal.SIGKILL)
-        send_again = []
         wait_for(lambda: self.service.pids().get("queue") and
                  not self.service.command("queue", "count").stderr)
         self.service.command("queue", "retry", "all")
