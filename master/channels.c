@@ -128,39 +128,41 @@ give_listeners(struct child *c)
 	if (c->kind == PEER_SMTPD)
 		give_listener(c, LISTENER_SUBMIT, c->master->submit);
 	for (size_t i = 0; c->kind == PEER_SMTPD && i < g->conf.nlistens; i++)
-		give_listener(c, (uint32_t)i, g->listeners[i]);
+		if (g->conf.listens[i].isolation == ISOLATION_SHARED)
+			give_listener(c, (uint32_t)i, g->listeners[i]);
 }
 
 static void
-connect_pair(struct master *m, const struct pair *p, const struct child *only)
+connect_pair(const struct pair *p, struct child *a, struct child *b)
 {
-	struct child *a, *b;
-
-	TAILQ_FOREACH (a, &m->children, link)
-		TAILQ_FOREACH (b, &m->children, link)
-			if (a->kind == p->a && b->kind == p->b &&
-			    channels_between(a, b) &&
-			    (only == NULL || only == a || only == b))
-				connect_two(a, b);
+	if (a->kind == p->a && b->kind == p->b && channels_between(a, b))
+		connect_two(a, b);
 }
 
 void
 channels_make(struct child *c)
 {
+	struct child *other;
+
 	for (size_t i = 0; i < NPAIRS; i++)
-		connect_pair(c->master, &pairs[i], c);
+		TAILQ_FOREACH (other, &c->master->children, link) {
+			connect_pair(&pairs[i], c, other);
+			connect_pair(&pairs[i], other, c);
+		}
 	give_listeners(c);
 }
 
 void
 channels_make_all(struct master *m)
 {
-	struct child *c;
+	struct child *a, *b;
 
 	for (size_t i = 0; i < NPAIRS; i++)
-		connect_pair(m, &pairs[i], NULL);
-	TAILQ_FOREACH (c, &m->children, link)
-		give_listeners(c);
+		TAILQ_FOREACH (a, &m->children, link)
+			TAILQ_FOREACH (b, &m->children, link)
+				connect_pair(&pairs[i], a, b);
+	TAILQ_FOREACH (a, &m->children, link)
+		give_listeners(a);
 }
 
 static void

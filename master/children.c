@@ -37,6 +37,8 @@ child_delay(unsigned *failures, int64_t lived)
 	return delay;
 }
 
+static bool replace(struct child *);
+
 static void
 on_restart(evutil_socket_t fd, short what, void *arg)
 {
@@ -44,6 +46,10 @@ on_restart(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (c->outside) {
+		(void)replace(c);
+		return;
+	}
 	c->restarts++;
 	child_start(c);
 }
@@ -159,6 +165,13 @@ child_kill(struct child *c)
 	if (c->pid <= 0)
 		return;
 	c->killed = true;
+	if (c->outside) {
+		channel_free(c->channel);
+		c->channel = NULL;
+		/* From the loop: the callers are not done with it. */
+		event_active(c->restart, EV_TIMEOUT, 0);
+		return;
+	}
 	kill(c->pid, SIGKILL);
 }
 
@@ -167,7 +180,6 @@ log_end(const struct child *c, int status)
 {
 	const struct log_field process = log_str("process", peer_name(c->kind));
 	const struct log_field pid = log_num("pid", c->pid);
-
 	bool expected = c->master->phase == PHASE_STOPPING ||
 	    c->role == ROLE_SESSION || c->role == ROLE_RETIRING;
 
@@ -210,7 +222,7 @@ children_reap(struct master *m)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		TAILQ_FOREACH (c, &m->children, link)
-			if (c->pid == pid)
+			if (c->pid == pid && !c->outside)
 				break;
 		if (c != NULL)
 			ended(c, status);
@@ -231,12 +243,13 @@ children_ready(const struct master *m)
 }
 
 int
-child_log_pipe(int fds[2])
+child_log_pipe(int fds[2], int size)
 {
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
 		return -1;
-	/* A busy second's lines; where that is too much, what there is. */
-	(void)fcntl(fds[1], F_SETPIPE_SZ, LOG_PIPE_SIZE);
+	/* Where that is too much, what there is. */
+	if (size > 0)
+		(void)fcntl(fds[1], F_SETPIPE_SZ, size);
 	return 0;
 }
 
@@ -258,6 +271,12 @@ child_free(struct child *c)
 	if (c->restart != NULL)
 		event_free(c->restart);
 	child_log_close(c);
+	if (c->client != -1) {
+		session_refuse(c);
+		close(c->client);
+	}
+	if (c->role == ROLE_SESSION)
+		sessions_count(c->master, -1);
 	generation_unref(c->generation);
 	free(c);
 }
@@ -285,12 +304,17 @@ child_new(
 		.generation = generation_ref(g),
 		.role = role,
 		.kind = kind,
-		.log = { -1, -1 } };
+		.log = { -1, -1 },
+		.client = -1 };
 	TAILQ_INSERT_TAIL(&m->children, c, link);
+	if (role == ROLE_SESSION)
+		sessions_count(m, 1);
 	c->restart = evtimer_new(m->base, on_restart, c);
 	/* Its own lines logger writes itself. */
 	if (c->restart == NULL ||
-	    (kind != PEER_LOGGER && child_log_pipe(c->log) == -1)) {
+	    (kind != PEER_LOGGER &&
+		child_log_pipe(c->log,
+		    role == ROLE_SESSION ? 0 : LOG_PIPE_SIZE) == -1)) {
 		child_free(c);
 		return NULL;
 	}

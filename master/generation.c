@@ -31,6 +31,9 @@ void
 generation_close_listeners(struct generation *g)
 {
 	for (size_t i = 0; i < CONF_LISTENS_MAX; i++) {
+		if (g->sessions[i].readable != NULL)
+			event_free(g->sessions[i].readable);
+		g->sessions[i].readable = NULL;
 		if (g->listeners[i] != -1)
 			close(g->listeners[i]);
 		g->listeners[i] = -1;

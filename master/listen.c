@@ -20,6 +20,8 @@
 
 /* Descriptors of a process beside those of its sessions. */
 #define DESCRIPTORS_OTHER 2048
+/* Master's of a process for one session: the client, the channel, the log. */
+#define DESCRIPTORS_SESSION 4
 /* Where a service manager puts the first socket. */
 #define INHERITED_FIRST 3
 
@@ -237,7 +239,8 @@ listen_text(const struct master *m, char dst[LISTEN_TEXT_MAX])
 uint64_t
 descriptors_needed(const struct conf *c)
 {
-	return (uint64_t)c->max_sessions + DESCRIPTORS_OTHER;
+	return (uint64_t)c->max_sessions + DESCRIPTORS_OTHER +
+	    (uint64_t)DESCRIPTORS_SESSION * c->session_processes;
 }
 
 uint64_t

@@ -141,7 +141,7 @@ make_events(struct master *m)
 static void
 open_log(struct master *m)
 {
-	if (child_log_pipe(m->log) == -1 ||
+	if (child_log_pipe(m->log, LOG_PIPE_SIZE) == -1 ||
 	    dup2(m->log[1], STDERR_FILENO) == -1)
 		err(1, "log");
 }
@@ -173,6 +173,7 @@ set_up(struct master *m, const char *file)
 	listen_open(m, inherited, ninherited);
 	control_open(m);
 	submit_open(m);
+	outside_open(m);
 	m->descriptors = descriptors_raise(&m->current->conf);
 }
 
@@ -184,7 +185,7 @@ run(struct master *m)
 	m->started = master_now();
 	notify_status(m);
 	make_events(m);
-	if (children_make(m) == -1)
+	if (sessions_init(m) == -1 || children_make(m) == -1)
 		err(1, "processes");
 	open_log(m);
 	if (m->descriptors < descriptors_needed(&m->current->conf))
@@ -204,6 +205,7 @@ static void
 tear_down(struct master *m)
 {
 	children_free(m);
+	sessions_free(m);
 	for (size_t i = 0; i < 5; i++)
 		event_free(m->events[i]);
 	event_free(m->start_limit);

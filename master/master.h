@@ -31,7 +31,7 @@
 #define OLD_SECONDS	10 /* that a start waits for the end of an old service */
 #define STEADY_SECONDS	60 /* who lived as long starts without delay again */
 #define COMPLAINTS_MAX	3  /* a minute; who has more of them is at fault itself */
-#define LOG_PIPE_SIZE	(1024 * 1024)
+#define LOG_PIPE_SIZE	(1024 * 1024) /* a busy second's lines */
 #define LISTEN_BACKLOG	1024
 #define CONTROL_SOCKET	"control.sock"
 #define SUBMIT_SOCKET	"submit.sock"
@@ -45,6 +45,15 @@ enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING,
 	PHASE_CHECKING /* `master -n` */ };
 
 struct master;
+struct generation;
+
+/* A socket from which master itself accepts: isolation = "session". */
+struct session_listener {
+	struct master *master;
+	struct generation *generation;
+	uint32_t index;		/* into conf.listens */
+	struct event *readable;	/* NULL: none of these */
+};
 
 /*
  * A configuration, and whom it concerns: the processes of several live side by
@@ -57,6 +66,7 @@ struct generation {
 	int conf_fd;		/* the encoding, sealed */
 	int listeners[CONF_LISTENS_MAX]; /* as conf.listens; -1: closed */
 	int64_t retired;	/* when a newer one took its place */
+	struct session_listener sessions[CONF_LISTENS_MAX]; /* the same */
 };
 
 enum role {
@@ -76,6 +86,7 @@ struct child {
 	enum peer kind;
 	uint32_t instance;	/* of the process, never given again */
 	pid_t pid;		/* 0: none */
+	bool outside;		/* no child of ours: its end is that of its channel */
 	struct channel *channel; /* NULL: none, or broken */
 	bool ready;
 	bool killed;		/* by us */
@@ -94,8 +105,13 @@ struct child {
 	int died_status;	/* as waitpid() tells it */
 	unsigned complaints;	/* of it, since `complained` */
 	int64_t complained;
+	/* Of a place, the next start; of one from outside, its end. */
 	struct event *restart;
 	struct msg_counters counters;
+	/* ROLE_SESSION, until it is READY: whom it is for.  -1: it has the client,
+	 * or had it from the beginning. */
+	int client;
+	struct msg_session session;
 };
 
 /* A short-lived process of our own, one at a time. */
@@ -158,6 +174,12 @@ struct master {
 	int control;
 	int submit;
 	bool submit_inherited;	/* its giver removes it, too */
+	int outside;		/* runtime/smtpd.sock */
+	uid_t outside_uid;	/* who may come there, beside root */
+	struct event *outside_readable;
+	size_t nsessions;	/* processes for one session, of all generations */
+	bool deaf;		/* none is begun for a second */
+	struct event *hear;	/* … which is over */
 	TAILQ_HEAD(children, child) children; /* older generations first */
 	uint32_t instances;	/* the last one given */
 	enum phase phase;
@@ -226,6 +248,9 @@ void listen_text(const struct master *, char dst[LISTEN_TEXT_MAX]);
  * but those that remove. */
 void control_open(struct master *);
 void control_remove(const struct master *);
+/* Where smtpds come that somebody else has started. */
+void outside_open(struct master *);
+void outside_remove(const struct master *);
 /* Is it a Unix socket?  Then it is the submission socket, or an error. */
 bool submit_inherit(struct master *, int fd);
 void submit_open(struct master *); /* unless it was inherited */
@@ -269,7 +294,8 @@ void check_go_on(struct child *lookup); /* it is ready */
 void check_lost(struct master *);	/* it has ended */
 
 /* children.c */
-int child_log_pipe(int fds[2]); /* 0, or -1 with errno */
+/* Of that size, or what there is; 0: the usual one.  0, or -1 with errno. */
+int child_log_pipe(int fds[2], int size);
 void child_log_close(struct child *);
 /* A place, or one process, without a process as yet; NULL with errno. */
 struct child *child_new(
@@ -289,6 +315,18 @@ bool children_ready(const struct master *);
 /* Seconds to wait before the next start of one that lived `lived` seconds. */
 unsigned child_delay(unsigned *failures, int64_t lived);
 int64_t master_now(void);
+
+/* sessions.c: processes for one session each. */
+int sessions_init(struct master *); /* 0, or -1 */
+void sessions_free(struct master *);
+/* From now on, those of the current generation are accepted. */
+void sessions_listen(struct master *);
+/* One more, or one less (-1). */
+void sessions_count(struct master *, int more);
+/* It is ready, and has its peers. */
+void session_begin(struct child *);
+/* It ends without having had its client. */
+void session_refuse(const struct child *);
 
 /* watch.c: who still answers. */
 void child_ping(struct child *);

@@ -29,6 +29,7 @@ announce(struct master *m)
 	    log_str("hostname", m->current->conf.hostname));
 	notify(&m->notify, "READY=1");
 	notify_status(m);
+	sessions_listen(m);
 }
 
 static int
@@ -47,6 +48,7 @@ on_ready(void *arg, struct ipc_msg *msg)
 		reload_go_on(m);
 	else if (m->phase == PHASE_RUNNING) {
 		channels_make(c);
+		session_begin(c);
 		notify_status(m);
 	} else if (m->phase == PHASE_STARTING && children_ready(m)) {
 		channels_make_all(m);
@@ -93,6 +95,11 @@ on_complain(void *arg, struct ipc_msg *msg)
 	log_error("complaint", log_str("of", peer_name(about.kind)),
 	    log_num("instance", about.instance),
 	    log_str("by", peer_name(c->kind)), log_num("pid", c->pid));
+	/* It is there for one stranger, whose word ends nothing of others. */
+	if (c->role == ROLE_SESSION) {
+		child_kill(c);
+		return 0;
+	}
 	if (complains_too_much(c))
 		child_kill(c);
 	TAILQ_FOREACH (other, &m->children, link)
@@ -155,7 +162,7 @@ on_closed(void *arg, bool bad)
 
 	c->channel = NULL;
 	/* One that merely closed it is about to end. */
-	if (bad)
+	if (bad || c->outside)
 		child_kill(c);
 }
 

@@ -255,6 +255,7 @@ take_over(struct master *m)
 	channels_join(m);
 	retire_generation(m, old);
 	generation_unref(old);
+	sessions_listen(m);
 	listen_text(m, listen);
 	log_info("reloaded", log_num("generation", m->current->number),
 	    log_str("listen", listen),

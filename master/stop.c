@@ -142,8 +142,11 @@ close_sockets(const struct master *m)
 	generation_close_listeners(m->current);
 	control_remove(m);
 	submit_remove(m);
+	outside_remove(m);
 	close(m->control);
 	close(m->submit);
+	event_del(m->outside_readable);
+	close(m->outside);
 }
 
 void
@@ -160,7 +163,8 @@ stop_begin(struct master *m, int status)
 	evtimer_del(m->start_limit);
 	reload_abandon(m);
 	TAILQ_FOREACH (c, &m->children, link)
-		evtimer_del(c->restart);
+		if (!c->outside)
+			evtimer_del(c->restart);
 	close_sockets(m);
 	next_limit(m);
 	group_stop(m, GROUP_FIRST);

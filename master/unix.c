@@ -7,9 +7,11 @@
 
 #include <err.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/run/process.h"
 #include "master/master.h"
 
 struct unix_socket {
@@ -23,6 +25,9 @@ static const struct unix_socket control = { CONTROL_SOCKET, SOCK_SEQPACKET,
 	0600 };
 /* For everybody: the kernel tells smtpd who it is. */
 static const struct unix_socket submit = { SUBMIT_SOCKET, SOCK_STREAM, 0666 };
+/* For root and smtpd's user, who is its group. */
+static const struct unix_socket outside = { PROCESS_SOCKET, SOCK_SEQPACKET,
+	0660 };
 
 static struct sockaddr_un
 address(const struct master *m, const struct unix_socket *u)
@@ -108,6 +113,28 @@ void
 control_remove(const struct master *m)
 {
 	remove_socket(m, &control);
+}
+
+void
+outside_open(struct master *m)
+{
+	struct sockaddr_un sun = address(m, &outside);
+	const struct passwd *pw;
+
+	m->outside_uid = geteuid();
+	m->outside = open_socket(m, &outside);
+	if (!m->root)
+		return;
+	pw = getpwnam(process_user(PEER_SMTPD));
+	if (pw == NULL || lchown(sun.sun_path, 0, pw->pw_gid) == -1)
+		err(1, "%s", sun.sun_path);
+	m->outside_uid = pw->pw_uid;
+}
+
+void
+outside_remove(const struct master *m)
+{
+	remove_socket(m, &outside);
 }
 
 bool

@@ -113,7 +113,7 @@ make_prefix(struct queue *q, const struct submit *s, struct buf *b)
 		&(struct received){ .local = local,
 		    .uid = s->envelope.uid,
 		    .helo = s->envelope.helo,
-		    .client = s->envelope.client,
+		    .client = client,
 		    .by = span_of(q->conf->hostname),
 		    .with = envelope_with_name(s->envelope.with),
 		    .id = s->id,

@@ -4,27 +4,16 @@
  * Several smtpds wait on one socket; each takes a few at a time, so that a
  * burst is shared and sessions under way are not held up by it.
  */
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "common/bytes/log.h"
 #include "common/msg/master.h"
+#include "common/run/accept.h"
 #include "smtpd/smtpd.h"
 
 #define TURN_ACCEPTS 32
-
-/* accept(2): these are over with the connection they are about. */
-static bool
-is_passing(int err)
-{
-	return err == EINTR || err == ECONNABORTED || err == EPROTO ||
-	    err == EPERM || err == ENETDOWN || err == ENETUNREACH ||
-	    err == EHOSTDOWN || err == EHOSTUNREACH || err == ENOPROTOOPT ||
-	    err == EOPNOTSUPP || err == ENONET;
-}
 
 /* No descriptor, no memory: the socket stays readable, so it must not be
  * looked at for a while. */
@@ -47,29 +36,18 @@ listener_hear(struct smtpd *m)
 	m->deaf = false;
 }
 
-/* Who is at the other end of a Unix socket. */
-static int
-peer_uid(int fd, uint32_t *uid)
-{
-	struct ucred cred;
-	socklen_t n = sizeof cred;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == -1)
-		return -1;
-	*uid = cred.uid;
-	return 0;
-}
-
 static void
 come(const struct listener *l, int fd, const struct sockaddr *from)
 {
 	struct arrival a = { .listener = l->index, .in = fd, .out = fd };
+	struct ucred cred;
 
 	if (ip_from_sockaddr(&a.ip, from))
 		a.from = CLIENT_ADDRESS;
-	else if (peer_uid(fd, &a.uid) == 0)
+	else if (accept_peer(fd, &cred)) {
 		a.from = CLIENT_LOCAL;
-	else {
+		a.uid = cred.uid;
+	} else {
 		close(fd);
 		return;
 	}
@@ -84,20 +62,14 @@ on_readable(evutil_socket_t sock, short what, void *arg)
 
 	(void)what;
 	for (int i = 0; i < TURN_ACCEPTS; i++) {
-		socklen_t n = sizeof from;
-		int fd = accept4((int)sock, (struct sockaddr *)&from, &n,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept_next((int)sock, &from);
 
-		if (fd != -1) {
-			come(l, fd, (struct sockaddr *)&from);
-			continue;
-		}
-		if (errno == EAGAIN || errno == EWOULDBLOCK)
+		if (fd == -1) {
+			if (errno != EAGAIN)
+				become_deaf(l->m, errno);
 			return;
-		if (is_passing(errno))
-			continue;
-		become_deaf(l->m, errno);
-		return;
+		}
+		come(l, fd, (struct sockaddr *)&from);
 	}
 }
 

@@ -10,9 +10,9 @@
 #include "smtpd/smtpd.h"
 
 static const struct confine_call calls[] = {
-	{ .nr = SCMP_SYS(accept4), .why = "listener.c" },
+	{ .nr = SCMP_SYS(accept4), .why = "listener.c, by accept.c" },
 	{ .nr = SCMP_SYS(setsockopt), .why = "TCP_NODELAY in connection.c" },
-	{ .nr = SCMP_SYS(getsockopt), .why = "SO_PEERCRED in listener.c" },
+	{ .nr = SCMP_SYS(getsockopt), .why = "SO_PEERCRED, accept.c" },
 	{ .nr = SCMP_SYS(shutdown), .why = "the last reply, connection.c" },
 	{ .nr = SCMP_SYS(pipe2), .why = "large messages, submit.c" },
 	{ .nr = SCMP_SYS(poll),

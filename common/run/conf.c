@@ -172,6 +172,7 @@ numbers_put(struct wire_put *w, const struct conf *c)
 	wire_put_u32(w, c->command_timeout);
 	wire_put_u32(w, c->data_timeout);
 	wire_put_u32(w, c->smtpd_processes);
+	wire_put_u32(w, c->session_processes);
 	wire_put_u32(w, c->min_uid);
 	wire_put_u32(w, c->retry_first);
 	wire_put_u32(w, c->retry_max);
@@ -200,6 +201,7 @@ numbers_get(struct wire_get *w, struct conf *c)
 	c->command_timeout = wire_get_u32(w);
 	c->data_timeout = wire_get_u32(w);
 	c->smtpd_processes = wire_get_u32(w);
+	c->session_processes = wire_get_u32(w);
 	c->min_uid = wire_get_u32(w);
 	c->retry_first = wire_get_u32(w);
 	c->retry_max = wire_get_u32(w);

@@ -91,6 +91,7 @@ struct conf {
 	uint32_t command_timeout;	/* 5m, RFC 5321 section 4.5.3.2.7 */
 	uint32_t data_timeout;		/* 5m for each block of data */
 	uint32_t smtpd_processes;	/* 0: one for each core */
+	uint32_t session_processes;	/* 200: those for one session each */
 	uint32_t min_uid;		/* 1000 */
 	uint32_t retry_first;		/* 5m: wait after the first failure */
 	uint32_t retry_max;		/* 4h: longest wait */

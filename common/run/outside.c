@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/run/accept.h"
 #include "common/run/outside.h"
 #include "common/run/process.h"
 
@@ -16,9 +17,8 @@ static bool
 is_master(int fd)
 {
 	struct ucred cred;
-	socklen_t n = sizeof cred;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == -1)
+	if (!accept_peer(fd, &cred))
 		return false;
 	if (cred.uid == 0 || cred.uid == geteuid())
 		return true;

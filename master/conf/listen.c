@@ -12,9 +12,7 @@ read_isolation(struct reading *r, const struct setting *s, void *base,
 
 	l->isolation = ISOLATION_SHARED;
 	if (strcmp(value, "session") == 0)
-		problems_add(r->problems, line,
-		    "isolation = \"session\" is not supported by this version; "
-		    "\"shared\" would be right");
+		l->isolation = ISOLATION_SESSION;
 	else if (strcmp(value, "shared") != 0)
 		setting_wrong(r, s, line, value);
 }
@@ -33,7 +31,8 @@ read_newlines(struct reading *r, const struct setting *s, void *base,
 }
 
 static const struct setting settings[] = {
-	{ "isolation", read_isolation, "shared", 0, 0, 0, "\"shared\"", false },
+	{ "isolation", read_isolation, "shared", 0, 0, 0,
+	    "\"shared\" or \"session\"", false },
 	{ "bare_newlines", read_newlines, "reject", 0, 0, 0,
 	    "\"reject\" or \"convert\"", false },
 };

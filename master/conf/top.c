@@ -265,6 +265,8 @@ static const struct setting settings[] = {
 	    false },
 	{ "smtpd_processes", read_count, "0", AT(smtpd_processes), 0, 256, NULL,
 	    false },
+	{ "session_processes", read_count, "200", AT(session_processes), 1,
+	    10000, NULL, false },
 	{ "min_uid", read_count, "1000", AT(min_uid), 1, INT32_MAX, NULL,
 	    false },
 	{ "host_concurrency", read_count, "20", AT(host_concurrency), 1, 10000,

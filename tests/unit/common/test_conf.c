@@ -82,6 +82,7 @@ static const struct conf full = {
 	.command_timeout = 9,
 	.data_timeout = 10,
 	.smtpd_processes = 11,
+	.session_processes = 20,
 	.min_uid = 12,
 	.retry_first = 13,
 	.retry_max = 14,

@@ -55,6 +55,7 @@ START_TEST(every_default_is_as_promised)
 	ck_assert_uint_eq(c.max_useless, 100);
 	ck_assert_uint_eq(c.max_line, 2048);
 	ck_assert_uint_eq(c.smtpd_processes, 0);
+	ck_assert_uint_eq(c.session_processes, 200);
 	ck_assert_uint_eq(c.min_uid, 1000);
 	ck_assert_uint_eq(c.host_concurrency, 20);
 	ck_assert_uint_eq(c.local_concurrency, 20);
@@ -86,12 +87,14 @@ START_TEST(listens_have_an_address_and_a_port)
 	    "hostname = a.example\n"
 	    "listen \"0.0.0.0:25\" { }\n"
 	    "listen \"[::1]:0\" { bare_newlines = convert "
-	    "isolation = shared }\n");
+	    "isolation = session }\n");
 	ck_assert_uint_eq(c.nlistens, 2);
 	ck_assert_str_eq(c.listens[0].title, "0.0.0.0:25");
 	ck_assert_uint_eq(c.listens[0].port, 25);
 	ck_assert(ip_is_v4(&c.listens[0].ip));
 	ck_assert_int_eq(c.listens[0].bare_newlines, NEWLINES_REJECT);
+	ck_assert_int_eq(c.listens[0].isolation, ISOLATION_SHARED);
+	ck_assert_int_eq(c.listens[1].isolation, ISOLATION_SESSION);
 	ck_assert_uint_eq(c.listens[1].port, 0);
 	ck_assert(!ip_is_v4(&c.listens[1].ip));
 	ck_assert_int_eq(c.listens[1].bare_newlines, NEWLINES_CONVERT);
@@ -221,6 +224,7 @@ static const struct {
 	{ "max_sessions = 10M", "number" },
 	{ "max_line = 511", "from 512" },
 	{ "smtpd_processes = 257", "256" },
+	{ "session_processes = 0", "from 1" },
 	{ "min_uid = 0", "from 1" },
 	{ "expire = 5M", "s, m, h, d" },
 	{ "expire = 367d", "to 366d" },
@@ -231,8 +235,7 @@ static const struct {
 	{ "aliases = \"x\"", "not supported by this version" },
 	{ "listen \"localhost:25\" { }", "no address" },
 	{ "listen \"127.0.0.1\" { }", "no address" },
-	{ "listen \"127.0.0.1:25\" { isolation = session }", "not supported" },
-	{ "listen \"127.0.0.1:25\" { isolation = none }", "shared" },
+	{ "listen \"127.0.0.1:25\" { isolation = none }", "session" },
 	{ "listen \"127.0.0.1:25\" { bare_newlines = keep }", "convert" },
 	{ "domain \"-x\" { }", "domain name" },
 	{ "domain \"[192.0.2.1]\" { }", "domain name" },
