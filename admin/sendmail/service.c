@@ -46,24 +46,24 @@ int
 service_connect(
     const struct options *o, struct server *s, char error[SERVICE_ERROR_MAX])
 {
-	struct place p = { RUNTIME "/" SUBMIT_SOCKET }, other;
+	struct place p = { RUNTIME "/" SUBMIT_SOCKET };
+	int why;
 
 	if (o->conf != NULL && place_of(&p, o->conf, SUBMIT_SOCKET) == -1)
 		exit(EX_CONFIG);
 	if (server_connect(s, p.path) == 0)
 		return 0;
-	if (o->conf == NULL && is_absent(errno) &&
-	    access(CONF_FILE, F_OK) == 0 && access(CONF_FILE, R_OK) == 0 &&
-	    place_of(&other, CONF_FILE, SUBMIT_SOCKET) == 0) {
-		p = other;
+	why = errno;
+	if (o->conf == NULL && is_absent(why) && access(CONF_FILE, R_OK) == 0 &&
+	    place_of(&p, CONF_FILE, SUBMIT_SOCKET) == 0) {
 		if (server_connect(s, p.path) == 0)
 			return 0;
+		why = errno;
 	}
-	snprintf(error, SERVICE_ERROR_MAX,
-	    is_absent(errno)
-		? "no mail service is running (%.150s: %s)"
-		: "the mail service cannot be reached (%.150s: %s)",
-	    p.path, strerrordesc_np(errno));
+	snprintf(error, SERVICE_ERROR_MAX, "%s (%.150s: %s)",
+	    is_absent(why) ? "no mail service is running"
+			   : "the mail service cannot be reached",
+	    p.path, strerrordesc_np(why));
 	return -1;
 }
 

@@ -66,6 +66,38 @@ START_TEST(recipients_and_what_is_left)
 }
 END_TEST
 
+/* Nothing is read behind the end, and no beginning of it shows a Bcc. */
+START_TEST(truncations)
+{
+	struct span in = span_of(headers[_i].header);
+
+	for (size_t n = 0; n <= in.n; n++) {
+		char *copy = malloc(n + 1);
+		struct span part = { copy, n }, bad, name, value;
+		struct rcpts r;
+		struct buf b;
+
+		ck_assert_ptr_nonnull(copy);
+		memcpy(copy, in.p, n);
+		copy[n] = 'z';
+		rcpts_init(&r);
+		buf_init(&b, 1024);
+		(void)header_rcpts(part, &r, &bad);
+		for (size_t i = 0; i < r.text.n; i++)
+			ck_assert_int_ne(r.text.p[i], 'z');
+		ck_assert_int_eq(header_add_public(&b, part), 0);
+		ck_assert_uint_le(b.n, n);
+		for (part = buf_span(&b); header_next(&part, &name, &value);)
+			ck_assert(!span_is(name, "Bcc") &&
+			    !span_is(name, "Resent-Bcc"));
+		(void)header_envelope_line(span_from(copy, n));
+		buf_fini(&b);
+		rcpts_fini(&r);
+		free(copy);
+	}
+}
+END_TEST
+
 START_TEST(lines_of_mailboxes)
 {
 	ck_assert_uint_eq(
@@ -154,6 +186,8 @@ main(void)
 
 	tcase_add_loop_test(t, recipients_and_what_is_left, 0,
 	    sizeof headers / sizeof *headers);
+	tcase_add_loop_test(
+	    t, truncations, 0, sizeof headers / sizeof *headers);
 	tcase_add_test(t, lines_of_mailboxes);
 	tcase_add_loop_test(
 	    t, a_name_is_only_a_name, 0, sizeof names / sizeof *names);
