@@ -56,8 +56,8 @@ class SMTP(smtplib.SMTP):
         return s
 
 
-def send(subject, host="127.0.0.1", rcpt="ann@mail.example.org"):
-    with SMTP(host, 25, "client.example", timeout=30) as s:
+def send(subject, host="127.0.0.1", rcpt="ann@mail.example.org", port=25):
+    with SMTP(host, port, "client.example", timeout=30) as s:
         s.sendmail("x@client.example", [rcpt], f"Subject: {subject}\r\n\r\nx\r\n".encode())
 
 
@@ -307,7 +307,53 @@ class Systemd(unittest.TestCase):
         send("after the address")
         wait_for(lambda: "after the address" in mailbox())
 
-    def test_12_stop(self):
+    def test_12_a_process_for_each_connection(self):
+        run("systemctl", "enable", "--now", "sallyport-inetd.socket")
+        with SMTP("::1", 2525, "client.example", timeout=30) as s:
+            s.ehlo()
+            units = run("systemctl", "list-units", "--plain", "--no-legend",
+                        "sallyport-inetd@*").stdout.split("\n")[0].split()
+            pid = int(show("MainPID", units[0]))
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            self.assertRegex(status, r"Name:\s+smtpd")
+            self.assertRegex(status, r"CapEff:\s+0+\n")
+            uid = int(re.search(r"Uid:\s+(\d+)", status).group(1))
+            self.assertEqual(uid, pwd.getpwnam("sallyport-smtpd").pw_uid)
+            s.sendmail("x@client.example", ["ann@localhost"], b"Subject: of its own\r\n\r\nx\r\n")
+        wait_for(lambda: "of its own" in mailbox())
+        # The service is down: it is started; it cannot be: the client hears it.
+        run("systemctl", "stop", "sallyport.socket", UNIT)
+        send("starts it", "127.0.0.1", port=2525)
+        self.assertEqual(show("ActiveState"), "active")
+        file = pathlib.Path("/etc/sallyport/sallyport.conf")
+        good = file.read_text()
+        file.write_text(good + "nonsense = 1\n")
+        run("systemctl", "stop", "sallyport.socket", UNIT)
+        try:
+            with self.assertRaises(smtplib.SMTPConnectError) as refused:
+                send("never", port=2525)
+            self.assertEqual(refused.exception.smtp_code, 421)
+            self.assertIn(b"4.3.2", refused.exception.smtp_error)
+        finally:
+            file.write_text(good)
+            run("systemctl", "reset-failed", check=False)
+            run("systemctl", "restart", UNIT)
+        run("systemctl", "disable", "--now", "sallyport-inetd.socket")
+
+    def test_13_inetd(self):
+        file = pathlib.Path("/tmp/inetd.conf")
+        file.write_text("2526 stream tcp nowait sallyport-smtpd "
+                        "/usr/libexec/sallyport/smtpd smtpd\n")
+        inetd = subprocess.Popen(["inetd", "-i", file])
+        try:
+            wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", 2526)) == 0)
+            send("by inetd", port=2526)
+            wait_for(lambda: "by inetd" in mailbox())
+        finally:
+            inetd.terminate()
+            inetd.wait(10)
+
+    def test_14_stop(self):
         run("systemctl", "stop", "sallyport.socket", UNIT)
         self.assertEqual(show("ActiveState"), "inactive")
         self.assertEqual(show("Result"), "success")
