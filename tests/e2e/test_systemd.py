@@ -92,7 +92,8 @@ def names():
 
 @unittest.skipUnless(IS_ROOT, "needs root, to boot a system of its own")
 @unittest.skipIf(os.environ.get("SLOW"), "once is enough: with the plain build")
-class Booted(unittest.TestCase):
+class Debian(unittest.TestCase):
+    """A Debian of its own, with Sallyport installed."""
     @classmethod
     def setUpClass(cls):
         base = debian()
@@ -105,6 +106,17 @@ class Booted(unittest.TestCase):
         subprocess.run(["make", "-s", f"O={BUILD.name}", "install", f"DESTDIR={cls.root}",
                         "PREFIX=/usr", "SYSCONFDIR=/etc"], cwd=ROOT, check=True, timeout=300,
                        capture_output=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        if not os.environ.get("KEEP") and hasattr(cls, "root"):
+            shutil.rmtree(cls.root, ignore_errors=True)
+
+
+class Booted(Debian):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
         shutil.copy(INSIDE, cls.root / "inside.py")
         etc = cls.root / "etc/systemd/system"
         (etc / "inside.service").write_text(UNIT)
@@ -114,11 +126,6 @@ class Booted(unittest.TestCase):
         cls.log = log.read_text() if log.exists() else done.stdout.decode(errors="replace")[-3000:]
         result = cls.root / "result.json"
         cls.results = json.loads(result.read_text()) if result.exists() else {}
-
-    @classmethod
-    def tearDownClass(cls):
-        if not os.environ.get("KEEP") and hasattr(cls, "root"):
-            shutil.rmtree(cls.root, ignore_errors=True)
 
     def check(self, name):
         result = self.results.get(name, "did not come to it\n" + self.log)
@@ -131,6 +138,30 @@ class Booted(unittest.TestCase):
 
 for _name in names():
     setattr(Booted, _name, lambda self, name=_name: self.check(name))
+
+
+class Contained(Debian):
+    """The last stage of etc/Dockerfile: an ordinary user in a container."""
+
+    def test_the_steps_of_the_Dockerfile(self):
+        text = (ROOT / "etc/Dockerfile").read_text().replace("\\\n", " ")
+        steps = [l.split(None, 1) for l in text.split("\nFROM ")[-1].splitlines()[1:] if l]
+        of = {word: [rest for w, rest in steps if w == word] for word, _ in steps}
+        libraries = {w for w in of["RUN"][0].split() if w.startswith("lib")}
+        self.assertGreater(len(libraries), 5)
+        self.assertEqual(libraries - set(PACKAGES), set())
+        for run in of["RUN"][1:]:
+            done = nspawn(self.root, "/bin/sh", "-c", run, limit=30)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        source, target = of["COPY"][1].split()
+        shutil.copy(ROOT / source, self.root / target.lstrip("/"))
+        shutil.copy(ROOT / "tests/systemd/container.py", self.root / "container.py")
+        done = nspawn(self.root, f"--user={of['USER'][0]}", "/usr/bin/python3", "/container.py",
+                      *json.loads(of["CMD"][0]), limit=60)
+        out = (done.stdout + done.stderr).decode(errors="replace")
+        self.assertEqual(done.returncode, 0, out)
+        self.assertIn("event=ready", out)
+        self.assertIn("contained", out)
 
 
 if __name__ == "__main__":
