@@ -306,9 +306,7 @@ timer_of(const struct connection *c)
 		return TIMER_COMMAND;
 	if (c->wait != 0)
 		return TIMER_PEER;
-	if (c->session.phase != PHASE_DATA)
-		return TIMER_COMMAND;
-	return c->session.local ? TIMER_LOCAL : TIMER_DATA;
+	return c->session.phase == PHASE_DATA ? TIMER_DATA : TIMER_COMMAND;
 }
 
 static void

@@ -44,7 +44,6 @@ enum wait {
 enum timer {
 	TIMER_COMMAND, /* command_timeout */
 	TIMER_DATA,    /* data_timeout */
-	TIMER_LOCAL, /* the same for a program of this host: a day */
 	TIMER_PEER, /* SMTPD_QUEUE_SECONDS, for lookup or queue */
 	TIMER_LINGER,
 	TIMER_END /* none */

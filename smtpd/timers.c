@@ -12,12 +12,6 @@
 #include "smtpd/smtpd.h"
 
 #define LINGER_SECONDS 5
-/*
- * A program of this host may pipe the output of a job that takes hours into
- * sendmail; when it ends, however it ends, the kernel closes its socket.  As long
- * as queue may be asked for (TRANSFER_SECONDS of peers.c).
- */
-#define LOCAL_SECONDS (24 * 3600)
 
 /* Coarse: no system call, and a limit is a matter of seconds. */
 int64_t
@@ -37,8 +31,6 @@ limit(const struct smtpd *m, enum timer timer)
 		return m->conf->command_timeout;
 	case TIMER_DATA:
 		return m->conf->data_timeout;
-	case TIMER_LOCAL:
-		return LOCAL_SECONDS;
 	case TIMER_PEER:
 		return SMTPD_QUEUE_SECONDS;
 	default:

@@ -36,6 +36,7 @@ main(int argc, char **argv)
 	setprogname(argc > 0 ? argv[0] : "sendmail");
 	/* Whatever the caller made of them. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	if (options_parse(&o, argc, argv) == -1)
 		fail(EX_USAGE, "%s", o.error);

@@ -142,8 +142,9 @@ say_mail(struct submission *s)
 	int rc;
 
 	if (v->size && m->whole)
-		snprintf(size, sizeof size, " SIZE=%zu",
-		    s->top.n + s->body.n + m->block.n);
+		snprintf(size, sizeof size, " SIZE=%llu",
+		    (unsigned long long)(s->top.n + s->body.n + m->in_file +
+			m->block.n));
 	if (v->dsn && o->envid != NULL)
 		add_xtext(envid, sizeof envid, o->envid);
 	rc = server_say(&s->server, &r, "MAIL FROM:<%s>%s%s%s%s%s%s",
@@ -288,12 +289,18 @@ say_content(struct submission *s)
 {
 	struct message *m = &s->message;
 	char end[DOT_END_MAX];
+	struct span piece;
 	struct reply r;
+	uint64_t at = 0;
 	size_t n;
 
 	dot_writer_init(&s->dots);
 	send_content(s, buf_span(&s->top));
 	send_content(s, s->body);
+	while ((piece = message_piece(m, at)).n > 0) {
+		send_content(s, piece);
+		at += piece.n;
+	}
 	send_content(s, m->block);
 	while (!m->whole) {
 		message_next(m);

@@ -40,6 +40,7 @@ def why_no_host():
 
 
 NO_HOST = why_no_host()
+NO_FILES = ["prlimit", "--fsize=0:0", "--"]
 
 
 def people(box, names="any", more=""):
@@ -70,10 +71,11 @@ class Case(unittest.TestCase):
             argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
         return subprocess.run(argv, capture_output=True, timeout=120 * SLOW, **kw)
 
-    def sendmail(self, *args, data=b"hello\n", code=0, program="sendmail", uid=0, **kw):
+    def sendmail(self, *args, data=b"hello\n", code=0, program="sendmail", uid=0, before=(),
+                 **kw):
         if "stdin" not in kw:
             kw["input"] = data
-        done = self.run_as(uid, [str(stage() / "bin" / program), "-C",
+        done = self.run_as(uid, [*before, str(stage() / "bin" / program), "-C",
                                  str(self.service.conf_file), *args], **kw)
         self.assertEqual(done.returncode, code, (args, done.stdout, done.stderr))
         if code:        # a line that says why, in whatever stream
@@ -294,14 +296,14 @@ class Refusals(Case):
     def test_it_is_never_sent_in_part(self):
         """It is killed while it writes; the service has half of the message."""
         argv = [str(stage() / "bin/sendmail"), "-C", str(self.service.conf_file), "bob"]
-        for sent in (b"x\n" * 10, b"x" * 77 + b"\n"):
-            sent = sent * 18000
-            before = len(self.service.events("disconnect"))
-            p = subprocess.Popen(argv, stdin=subprocess.PIPE)
+        sent = (b"x" * 77 + b"\n") * 18000
+        for words, asked in ((argv, 0), (NO_FILES + argv, 1)):
+            before = len(self.service.events("connect"))
+            p = subprocess.Popen(words, stdin=subprocess.PIPE)
             p.stdin.write(sent)
             p.stdin.flush()
-            wait_for(lambda: len(sent) < 1 << 20 or
-                     len(self.service.events("connect")) > before)
+            if asked:       # it could not keep it
+                wait_for(lambda: len(self.service.events("connect")) > before)
             p.kill()
             p.wait()
             p.stdin.close()
@@ -312,8 +314,12 @@ class Refusals(Case):
         self.sendmail(*rcpts)
         for r in rcpts:
             self.got(r)
-        # What is too large to be kept goes to the first ones, and says so.
-        done = self.sendmail(*rcpts, data=(b"x" * 77 + b"\n") * 20000, code=TEMPFAIL)
+        large = (b"x" * 77 + b"\n") * 20000
+        self.sendmail(*rcpts, data=large)
+        for r in rcpts:
+            self.assertTrue(self.got(r)[0].endswith(b"\n\n" + large))
+        # What cannot be kept goes to the first ones, and says so.
+        done = self.sendmail(*rcpts, data=large, code=TEMPFAIL, before=NO_FILES)
         self.assertEqual(done.stderr.count(b"452 4.5.3"), 7)
         for r in rcpts[:5]:
             self.got(r)
@@ -394,6 +400,16 @@ class Limits(Case):
         self.assertTrue(self.limited(stack=256 * 1024))
         self.nothing_came()
 
+    def test_no_place_for_a_file(self):
+        """What the disk takes comes from there, the rest as it is read."""
+        text = b"".join(b"%d\n" % i for i in range(700000))
+        for options in ("size=1004k", "ro"):
+            done = subprocess.run(on_host(self.service, [
+                "sh", "-c", f"mount -t tmpfs -o {options} tmpfs /var/tmp && exec sendmail alice"]),
+                input=text, capture_output=True, timeout=60 * SLOW)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertTrue(self.got("alice")[0].endswith(b"\n\n" + text))
+
     @unittest.skipIf(SLOW > 1, "a sanitized program needs a terabyte of addresses")
     def test_memory(self):
         text = (b"x" * 77 + b"\n") * 270000
@@ -419,6 +435,18 @@ class Slow(Case):
             p.stdin.close()
             self.assertEqual(p.wait(60 * SLOW), 0)
             self.assertTrue(self.got("alice")[0].endswith(first + b"the end\n"))
+
+    def test_who_may_write_no_file_may_not(self):
+        p = subprocess.Popen([*NO_FILES, str(stage() / "bin/sendmail"), "-C",
+                              str(self.service.conf_file), "alice"], stdin=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+        p.stdin.write(b"x\n" * 600000)
+        p.stdin.flush()
+        time.sleep(5)
+        _, err = p.communicate(b"y\n" * 600000, timeout=60 * SLOW)
+        self.assertEqual(p.returncode, TEMPFAIL)
+        self.assertIn(b"421 4.4.2", err)
+        self.nothing_came()
 
     def test_a_stranger_may_not(self):
         t = self.service.talk()
