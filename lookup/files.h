@@ -7,15 +7,15 @@
 #define FILES_H
 
 #include "common/run/conf.h"
-#include "lookup/tables/users_watch.h"
+#include "lookup/tables/table_watch.h"
 
 struct files;
 
 /* Reads them.  The watch may be NULL where no domain has one.  NULL with errno. */
-struct files *files_new(const struct conf *, struct users_watch *);
+struct files *files_new(const struct conf *, struct table_watch *);
 void files_free(struct files *); /* NULL is fine */
 
 /* The domain is one of conf's, with users = "file:…". */
-struct users_file *files_of(const struct files *, const struct conf_domain *);
+struct table_file *files_of(const struct files *, const struct conf_domain *);
 
 #endif

@@ -11,7 +11,7 @@
 
 struct lookup {
 	struct accounts *accounts; /* NULL: no domain has system users */
-	struct users_watch *watch; /* NULL: none has a users file */
+	struct table_watch *watch; /* NULL: none has a users file */
 	struct recipients *recipients;
 	struct smtpds *smtpds;
 	struct routes *routes;
@@ -48,7 +48,7 @@ threads(struct process *p)
 
 	if (!has_users(p->conf, USERS_FILE))
 		return;
-	if ((l->watch = users_watch_new()) == NULL)
+	if ((l->watch = table_watch_new()) == NULL)
 		fatal("thread");
 }
 
@@ -92,7 +92,7 @@ begin(struct process *p)
 	l->recipients = recipients_new(p->conf, l->accounts, l->watch, p->root);
 	if (l->recipients == NULL)
 		fatal("recipients");
-	if (l->watch != NULL && users_watch_begin(l->watch, p->base) == -1)
+	if (l->watch != NULL && table_watch_begin(l->watch, p->base) == -1)
 		fatalx("lookup", "no events");
 	l->smtpds = smtpds_new(p->base, p->conf, l->recipients, smtpd_gone, p);
 	l->routes = routes_new(p->base, l->recipients, queue_gone, p);
@@ -139,7 +139,7 @@ status(
 	add(arg, "routes", r.routed);
 	add(arg, "routes_deferred", r.deferred);
 	add(arg, "routes_failed", r.failed);
-	add(arg, "tables_unreadable", users_watch_failing(l->watch));
+	add(arg, "tables_unreadable", table_watch_failing(l->watch));
 }
 
 static const struct process_ops ops = {

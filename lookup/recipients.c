@@ -13,6 +13,7 @@
 #include "lookup/names.h"
 #include "lookup/paths.h"
 #include "lookup/recipients.h"
+#include "lookup/tables/users_file.h"
 
 #define POSTMASTER_WARN (3600 * 1000)
 
@@ -201,7 +202,7 @@ try_system(struct question *q)
 static void
 try_file(struct question *q)
 {
-	struct users_file *file = files_of(q->in->files, q->domain);
+	const struct table_file *file = files_of(q->in->files, q->domain);
 	enum users_result result = USERS_FILE_NONE;
 	const struct users_entry *e = NULL;
 
@@ -309,7 +310,7 @@ recipients_forget(struct recipients *in, void *arg)
 
 struct recipients *
 recipients_new(const struct conf *conf, struct accounts *accounts,
-    struct users_watch *watch, bool root)
+    struct table_watch *watch, bool root)
 {
 	struct recipients *in = calloc(1, sizeof *in);
 

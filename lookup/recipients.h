@@ -10,7 +10,7 @@
 
 #include "common/msg/queue_lookup.h"
 #include "common/run/account.h"
-#include "lookup/tables/users_watch.h"
+#include "lookup/tables/table_watch.h"
 
 struct resolution {
 	bool foreign;	    /* its domain is not configured: to be relayed */
@@ -27,7 +27,7 @@ struct recipients;
  * has a users file; `root` says whether virtual mailboxes have an owner of their
  * own.  Reads the users files.  NULL with errno. */
 struct recipients *recipients_new(
-    const struct conf *, struct accounts *, struct users_watch *, bool root);
+    const struct conf *, struct accounts *, struct table_watch *, bool root);
 void recipients_free(struct recipients *);
 
 /* `answer` is called once, maybe before this returns.  The recipient is

@@ -19,7 +19,7 @@
 
 static const struct confine_call calls[] = {
 	{ .nr = SCMP_SYS(openat),
-	    .why = "users_file.c: look",
+	    .why = "table_file.c: look",
 	    .check = true,
 	    .arg = 2,
 	    .mask = O_ACCMODE | O_CREAT | O_TRUNC,

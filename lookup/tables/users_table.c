@@ -116,14 +116,6 @@ add(struct users_table *t, struct span local, struct span values, uint32_t line,
 	return 0;
 }
 
-static void
-report(struct users_table *t, uint32_t line, const char *why)
-{
-	if (t->nproblems < USERS_PROBLEMS_MAX)
-		t->problems[t->nproblems] = (struct users_problem){ line, why };
-	t->nproblems++;
-}
-
 static int
 parse_line(struct users_table *t, struct span line, uint32_t number)
 {
@@ -136,11 +128,11 @@ parse_line(struct users_table *t, struct span line, uint32_t number)
 	if ((local = next_word(&line)).n == 0)
 		return 0;
 	if (!users_local_ok(local)) {
-		report(t, number, "bad local part");
+		table_problem(&t->problems, number, "bad local part");
 		return 0;
 	}
 	if ((why = check_values(line, &password)) != NULL)
-		report(t, number, why);
+		table_problem(&t->problems, number, why);
 	t->passwords += password;
 	return add(t, local, line, number, why != NULL);
 }
@@ -175,7 +167,7 @@ find_repeated(struct users_table *t)
 		if (!span_eq(a->local, b->local))
 			continue;
 		a->wrong = b->wrong = true;
-		report(t, b->line, "repeated local part");
+		table_problem(&t->problems, b->line, "repeated local part");
 	}
 }
 

@@ -13,7 +13,7 @@
 #ifndef USERS_TABLE_H
 #define USERS_TABLE_H
 
-#include "common/bytes/span.h"
+#include "lookup/tables/table_file.h"
 
 struct users_entry {
 	struct span local;  /* in lower case */
@@ -22,20 +22,12 @@ struct users_entry {
 	bool wrong;
 };
 
-#define USERS_PROBLEMS_MAX 20 /* more are counted */
-
-struct users_problem {
-	uint32_t line;
-	const char *why;
-};
-
 struct users_table {
 	char *text;		     /* what the entries point into */
 	struct users_entry *entries; /* sorted by local part */
 	size_t n, cap;
 	size_t passwords; /* entries that have one */
-	size_t nproblems; /* wrong lines; the first of them stand in */
-	struct users_problem problems[USERS_PROBLEMS_MAX];
+	struct table_problems problems;
 };
 
 /* Takes over `text` (malloc, n bytes), and changes it.  0, or -1 with errno;

@@ -36,7 +36,7 @@ START_TEST(a_table)
 	const struct users_entry *e;
 
 	parse(&t, text, sizeof text - 1);
-	ck_assert_uint_eq(t.nproblems, 0);
+	ck_assert_uint_eq(t.problems.n, 0);
 	ck_assert_uint_eq(t.n, 4);
 	ck_assert_uint_eq(t.passwords, 1);
 	ck_assert_ptr_nonnull(e = users_table_find(&t, SPAN("aLICE")));
@@ -90,7 +90,8 @@ START_TEST(wrong_lines_hurt_their_own_user_only)
 		    snprintf(text, sizeof text, "ann\n%s\nbob\n", rows[i].line);
 
 		parse(&t, text, (size_t)len);
-		ck_assert_msg(t.nproblems == 1 && t.problems[0].line == 2, "%s",
+		ck_assert_msg(
+		    t.problems.n == 1 && t.problems.first[0].line == 2, "%s",
 		    rows[i].line);
 		ck_assert_uint_eq(t.n, 2 + rows[i].known);
 		e = users_table_find(&t, SPAN("eve"));
@@ -110,8 +111,8 @@ START_TEST(a_repeated_user_is_wrong)
 	struct users_table t;
 
 	parse(&t, text, sizeof text - 1);
-	ck_assert_uint_eq(t.nproblems, 1);
-	ck_assert_uint_eq(t.problems[0].line, 3);
+	ck_assert_uint_eq(t.problems.n, 1);
+	ck_assert_uint_eq(t.problems.first[0].line, 3);
 	ck_assert(users_table_find(&t, SPAN("ann"))->wrong);
 	ck_assert(!users_table_find(&t, SPAN("bob"))->wrong);
 	users_table_fini(&t);
@@ -146,7 +147,7 @@ START_TEST(many_users)
 		size += (size_t)sprintf(
 		    text + size, "u%u\n", (i * 7919u) % 200000u);
 	ck_assert_int_eq(users_table_parse(&t, text, size), 0);
-	ck_assert_uint_eq(t.nproblems, 0);
+	ck_assert_uint_eq(t.problems.n, 0);
 	ck_assert_uint_eq(t.n, 200000);
 	for (unsigned i = 0; i < 200000; i++) {
 		snprintf(key, sizeof key, "U%u", i);
@@ -205,7 +206,7 @@ replace_file(const char *text)
 }
 
 static enum users_result
-find(struct users_file *f, const char *local)
+find(struct table_file *f, const char *local)
 {
 	const struct users_entry *e;
 
@@ -214,25 +215,25 @@ find(struct users_file *f, const char *local)
 
 /* Looks until `to`, from where the last ones ended. */
 static void
-look(struct users_file *f, int64_t to)
+look(struct table_file *f, int64_t to)
 {
 	static int64_t now;
 
 	for (; now <= to; now += 500)
-		if (users_file_look(f, now))
-			users_file_take(f);
+		if (table_file_look(f, now))
+			table_file_take(f);
 	now = to == 0 ? 500 : now;
 }
 
-static struct users_file *
+static struct table_file *
 with_file(const char *text)
 {
-	struct users_file *f;
+	struct table_file *f;
 
 	strcpy(path, "/tmp/test-users.XXXXXX");
 	close(mkstemp(path));
 	put_file(text);
-	f = users_file_new(path);
+	f = table_file_new(&users_file_kind, path);
 	ck_assert_int_eq(find(f, "ann"), USERS_FILE_UNREADABLE);
 	/* The first look takes what is there. */
 	look(f, 0);
@@ -241,7 +242,7 @@ with_file(const char *text)
 
 START_TEST(a_change_counts_when_it_is_complete)
 {
-	struct users_file *f = with_file("ann\nbob x\n");
+	struct table_file *f = with_file("ann\nbob x\n");
 
 	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
 	ck_assert_int_eq(find(f, "bob"), USERS_FILE_WRONG);
@@ -263,14 +264,14 @@ START_TEST(a_change_counts_when_it_is_complete)
 	look(f, 3000);
 	ck_assert_int_eq(find(f, "dora"), USERS_FILE_FOUND);
 	ck_assert_int_eq(find(f, "fay"), USERS_FILE_FOUND);
-	users_file_free(f);
+	table_file_free(f);
 	unlink(path);
 }
 END_TEST
 
 START_TEST(half_a_file_is_not_taken)
 {
-	struct users_file *f = with_file("ann\nbob\ncarl\n");
+	struct table_file *f = with_file("ann\nbob\ncarl\n");
 
 	/* Truncated, and not yet written. */
 	put_file("");
@@ -297,7 +298,7 @@ START_TEST(half_a_file_is_not_taken)
 	put_file("");
 	look(f, 22000);
 	ck_assert_int_eq(find(f, "ann"), USERS_FILE_NONE);
-	users_file_free(f);
+	table_file_free(f);
 	unlink(path);
 }
 END_TEST
@@ -305,7 +306,7 @@ END_TEST
 /* Gone, a directory, too large, no text: the old one stands. */
 START_TEST(what_cannot_be_read_changes_nothing)
 {
-	struct users_file *f = with_file("ann\n");
+	struct table_file *f = with_file("ann\n");
 	int fd;
 
 	unlink(path);
@@ -316,7 +317,7 @@ START_TEST(what_cannot_be_read_changes_nothing)
 	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
 	ck_assert_int_eq(rmdir(path), 0);
 	put_file("bob\n");
-	ck_assert_int_eq(truncate(path, (off_t)USERS_FILE_MAX + 1), 0);
+	ck_assert_int_eq(truncate(path, (off_t)TABLE_FILE_MAX + 1), 0);
 	look(f, 6000);
 	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
 	ck_assert_int_eq(truncate(path, 4096), 0);
@@ -331,10 +332,10 @@ START_TEST(what_cannot_be_read_changes_nothing)
 	/* Maybe with the number of the old one. */
 	unlink(path);
 	put_file("bob\n");
-	look(f, 18000 + USERS_FILE_SHRUNK_MS + 1000);
+	look(f, 18000 + TABLE_FILE_SHRUNK_MS + 1000);
 	ck_assert_int_eq(find(f, "ann"), USERS_FILE_NONE);
 	ck_assert_int_eq(find(f, "bob"), USERS_FILE_FOUND);
-	users_file_free(f);
+	table_file_free(f);
 	unlink(path);
 }
 END_TEST
@@ -343,7 +344,7 @@ END_TEST
  * written in place; sed -i: renamed over it. */
 START_TEST(what_editors_do)
 {
-	struct users_file *f = with_file("ann\n");
+	struct table_file *f = with_file("ann\n");
 	char backup[80];
 
 	snprintf(backup, sizeof backup, "%s~", path);
@@ -365,19 +366,19 @@ START_TEST(what_editors_do)
 	look(f, 4500);
 	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
 	ck_assert_int_eq(find(f, "dora"), USERS_FILE_NONE);
-	users_file_free(f);
+	table_file_free(f);
 	unlink(path);
 }
 END_TEST
 
 START_TEST(a_file_that_was_never_there)
 {
-	struct users_file *f;
+	struct table_file *f;
 
 	strcpy(path, "/tmp/test-users.XXXXXX");
 	close(mkstemp(path));
 	unlink(path);
-	f = users_file_new(path);
+	f = table_file_new(&users_file_kind, path);
 	look(f, 0);
 	ck_assert_int_eq(find(f, "ann"), USERS_FILE_UNREADABLE);
 	put_file("ann\n");
@@ -385,7 +386,7 @@ START_TEST(a_file_that_was_never_there)
 	ck_assert_int_eq(find(f, "ann"), USERS_FILE_UNREADABLE);
 	look(f, 1000);
 	ck_assert_int_eq(find(f, "ann"), USERS_FILE_FOUND);
-	users_file_free(f);
+	table_file_free(f);
 	unlink(path);
 }
 END_TEST
@@ -399,9 +400,9 @@ START_TEST(wrong_lines_beyond_some_are_counted)
 	for (int i = 0; i < 64; i++)
 		n += (size_t)sprintf(text + n, "u%02d x\n", i);
 	parse(&t, text, n);
-	ck_assert_uint_eq(t.nproblems, 64);
+	ck_assert_uint_eq(t.problems.n, 64);
 	ck_assert_uint_eq(
-	    t.problems[USERS_PROBLEMS_MAX - 1].line, USERS_PROBLEMS_MAX);
+	    t.problems.first[TABLE_PROBLEMS_MAX - 1].line, TABLE_PROBLEMS_MAX);
 	users_table_fini(&t);
 }
 END_TEST
