@@ -92,7 +92,7 @@ class Users(unittest.TestCase):
         self.replace("alice\nbob color=blue\ncarl\n")
         self.becomes("bob", 451)
         self.assertEqual((self.code("alice"), self.code("carl")), (250, 250))
-        wrong = self.service.events("table_entry_wrong")
+        wrong = wait_for(lambda: self.service.events("table_entry_wrong"))
         self.assertEqual([(w["file"], w["line"]) for w in wrong], [(str(self.users), "2")])
 
     def test_a_symbolic_link(self):

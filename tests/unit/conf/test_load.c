@@ -365,6 +365,7 @@ START_TEST(recipients_that_no_segment_takes_are_refused)
 	ck_assert_ptr_nonnull(strstr(p.list[0].text, "max_recipients"));
 	ck_assert_ptr_nonnull(strstr(p.list[0].text, "\"88M\""));
 	problems_fini(&p);
+	conf_free(&c);
 	good(&c,
 	    "hostname = a.example\nmax_recipients = 100000\n"
 	    "segment_size = 88M\n");
