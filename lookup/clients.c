@@ -174,7 +174,11 @@ static enum reply_name
 admit(struct clients *c, struct known *k, const struct msg_connect *m)
 {
 	size_t limit = c->conf->max_sessions_per_client;
+	bool trusted = is_trusted(c->conf, m);
 
+	if (!trusted && m->listener < c->conf->nlistens &&
+	    c->conf->listens[m->listener].refuse == REFUSE_CONNECT)
+		return R_HOST_REFUSES;
 	if (c->n >= c->conf->max_sessions)
 		return R_TOO_MANY_SESSIONS;
 	if (m->from == CLIENT_ADDRESS &&
@@ -187,7 +191,7 @@ admit(struct clients *c, struct known *k, const struct msg_connect *m)
 	}
 	c->n++;
 	k->session.accepted = true;
-	k->session.trusted = is_trusted(c->conf, m);
+	k->session.trusted = trusted;
 	return R_GREETING;
 }
 

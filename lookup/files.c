@@ -8,7 +8,7 @@
 
 struct files {
 	const struct conf *conf;
-	struct table_file **of; /* by domain; the watch's */
+	struct table_file *(*of)[2]; /* by domain, form; the watch's */
 };
 
 static bool
@@ -17,14 +17,29 @@ make(struct files *f, struct table_watch *watch)
 	const struct conf *c = f->conf;
 
 	for (size_t i = 0; i < c->ndomains; i++) {
-		if (c->domains[i].users != USERS_FILE)
-			continue;
-		f->of[i] = table_watch_add(
-		    watch, &users_file_kind, c->domains[i].users_file);
-		if (f->of[i] == NULL)
+		const struct conf_domain *d = &c->domains[i];
+		struct table_file **of = f->of[i];
+
+		if (d->users == USERS_FILE &&
+		    (of[USERS_FORM_VALUES] = table_watch_add(
+			 watch, &users_file_kind, d->users_file)) == NULL)
+			return false;
+		if (d->moved_file[0] != '\0' &&
+		    (of[USERS_FORM_MOVED] = table_watch_add(
+			 watch, &moved_file_kind, d->moved_file)) == NULL)
 			return false;
 	}
 	return true;
+}
+
+bool
+files_needed(const struct conf *c)
+{
+	for (size_t i = 0; i < c->ndomains; i++)
+		if (c->domains[i].users == USERS_FILE ||
+		    c->domains[i].moved_file[0] != '\0')
+			return true;
+	return false;
 }
 
 struct files *
@@ -35,7 +50,7 @@ files_new(const struct conf *conf, struct table_watch *watch)
 	if (f == NULL)
 		return NULL;
 	f->conf = conf;
-	f->of = calloc(conf->ndomains + 1, sizeof(struct table_file *));
+	f->of = calloc(conf->ndomains + 1, sizeof *f->of);
 	if (f->of == NULL || !make(f, watch)) {
 		files_free(f);
 		return NULL;
@@ -53,7 +68,8 @@ files_free(struct files *f)
 }
 
 struct table_file *
-files_of(const struct files *f, const struct conf_domain *domain)
+files_of(const struct files *f, const struct conf_domain *domain,
+    enum users_form form)
 {
-	return f->of[domain - f->conf->domains];
+	return f->of[domain - f->conf->domains][form];
 }

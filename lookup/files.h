@@ -1,5 +1,6 @@
 /*
- * files.h - the users file of each domain that has one.
+ * files.h - the users file of each domain that has one, and that of users who
+ * moved.
  *
  * Domains that name the same path share one.
  */
@@ -8,6 +9,7 @@
 
 #include "common/run/conf.h"
 #include "lookup/tables/table_watch.h"
+#include "lookup/tables/users_table.h"
 
 struct files;
 
@@ -15,7 +17,10 @@ struct files;
 struct files *files_new(const struct conf *, struct table_watch *);
 void files_free(struct files *); /* NULL is fine */
 
-/* The domain is one of conf's, with users = "file:…". */
-struct table_file *files_of(const struct files *, const struct conf_domain *);
+/* Whether any file is needed at all. */
+bool files_needed(const struct conf *);
+/* The domain is one of conf's.  NULL: it has none. */
+struct table_file *files_of(
+    const struct files *, const struct conf_domain *, enum users_form);
 
 #endif

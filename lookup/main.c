@@ -5,6 +5,7 @@
 
 #include "common/bytes/log.h"
 #include "common/run/process.h"
+#include "lookup/files.h"
 #include "lookup/routes.h"
 #include "lookup/sandbox.h"
 #include "lookup/smtpds.h"
@@ -18,10 +19,10 @@ struct lookup {
 };
 
 static bool
-has_users(const struct conf *conf, enum conf_users users)
+has_system_users(const struct conf *conf)
 {
 	for (size_t i = 0; i < conf->ndomains; i++)
-		if (conf->domains[i].users == users)
+		if (conf->domains[i].users == USERS_SYSTEM)
 			return true;
 	return false;
 }
@@ -31,7 +32,7 @@ prepare(struct process *p)
 {
 	struct lookup *l = p->state;
 
-	if (has_users(p->conf, USERS_SYSTEM))
+	if (has_system_users(p->conf))
 		l->accounts = process_accounts(p, false);
 }
 
@@ -46,7 +47,7 @@ threads(struct process *p)
 {
 	struct lookup *l = p->state;
 
-	if (!has_users(p->conf, USERS_FILE))
+	if (!files_needed(p->conf))
 		return;
 	if ((l->watch = table_watch_new()) == NULL)
 		fatal("thread");

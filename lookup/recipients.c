@@ -16,6 +16,8 @@
 #include "lookup/tables/users_file.h"
 
 #define POSTMASTER_WARN (3600 * 1000)
+/* How often an address may have moved. */
+#define MOVES_MAX 10
 
 struct question {
 	TAILQ_ENTRY(question) link;
@@ -25,6 +27,7 @@ struct question {
 	struct address address;
 	const struct conf_domain *domain;
 	bool second; /* no mailbox: it is conf->postmaster's now */
+	unsigned moves;
 	struct names names;
 	size_t tried;
 	struct resolution r;
@@ -80,8 +83,13 @@ refuse(struct question *q, enum reply_name name)
 static void
 found(struct question *q, enum reply_scope scope)
 {
-	reply_make(&q->r.reply, R_RCPT_OK, NULL);
-	q->r.reply.scope = scope;
+	if (q->r.moved) {
+		memcpy(q->r.forward, q->address.text, sizeof q->r.forward);
+		reply_make(&q->r.reply, R_WILL_FORWARD, q->r.forward);
+	} else {
+		reply_make(&q->r.reply, R_RCPT_OK, NULL);
+		q->r.reply.scope = scope;
+	}
 	finish(q);
 }
 
@@ -199,10 +207,25 @@ try_system(struct question *q)
 	    q->in->accounts, span_of(q->names.name[q->tried++]), on_account, q);
 }
 
+/* What the administrator, or his quota program, says of the mailbox. */
+static void
+to_entry(struct question *q, const struct users_entry *e)
+{
+	struct span state = users_entry_value(e, "state");
+
+	if (span_eq(state, SPAN("full")))
+		refuse(q, R_OVER_QUOTA);
+	else if (span_eq(state, SPAN("busy")))
+		refuse(q, R_MAILBOX_CLOSED);
+	else
+		to_user(q, e->local, users_entry_value(e, "mailbox"));
+}
+
 static void
 try_file(struct question *q)
 {
-	const struct table_file *file = files_of(q->in->files, q->domain);
+	const struct table_file *file =
+	    files_of(q->in->files, q->domain, USERS_FORM_VALUES);
 	enum users_result result = USERS_FILE_NONE;
 	const struct users_entry *e = NULL;
 
@@ -210,7 +233,7 @@ try_file(struct question *q)
 		result = users_file_find(
 		    file, span_of(q->names.name[q->tried++]), &e);
 	if (result == USERS_FILE_FOUND)
-		to_user(q, e->local, users_entry_value(e, "mailbox"));
+		to_entry(q, e);
 	else if (result == USERS_FILE_NONE)
 		no_such_user(q);
 	else
@@ -225,6 +248,45 @@ try_any(struct question *q)
 	to_user(q, span_of(q->names.name[q->names.n - 1]), SPAN(""));
 }
 
+/* --- users who moved ------------------------------------------------------ */
+
+static void
+to_new_address(struct question *q, struct span address)
+{
+	struct address old = q->address;
+
+	if (++q->moves > MOVES_MAX ||
+	    address_parse(&q->address, address) == -1) {
+		log_warn("moves_in_circles", log_str("rcpt", old.text));
+		refuse(q, R_TABLE_ERROR);
+	} else if (q->domain->moved_tell)
+		refuse(q, R_USER_MOVED);
+	else {
+		q->r.moved = true;
+		begin(q);
+	}
+}
+
+/* True: it is answered, or will be. */
+static bool
+has_moved(struct question *q)
+{
+	const struct table_file *file =
+	    files_of(q->in->files, q->domain, USERS_FORM_MOVED);
+	enum users_result result = USERS_FILE_NONE;
+	const struct users_entry *e = NULL;
+
+	if (file == NULL)
+		return false;
+	for (size_t i = 0; result == USERS_FILE_NONE && i < q->names.n; i++)
+		result = users_file_find(file, span_of(q->names.name[i]), &e);
+	if (result == USERS_FILE_FOUND)
+		to_new_address(q, e->values);
+	else if (result != USERS_FILE_NONE)
+		refuse(q, R_TABLE_ERROR);
+	return result != USERS_FILE_NONE;
+}
+
 /* --- the beginning ------------------------------------------------------- */
 
 static void
@@ -236,17 +298,19 @@ begin(struct question *q)
 		[USERS_ANY] = try_any,
 	};
 	q->domain = conf_domain(q->in->conf, address_domain(&q->address));
-	if (q->domain == NULL) {
-		to_others(q);
-		return;
-	}
-	if (names_is(&q->address, "postmaster"))
-		q->r.postmaster = true;
 	q->tried = 0;
-	if (names_of(&q->names, &q->address, q->domain->plus[0]))
-		try[q->domain->users](q);
-	else
-		no_such_user(q);
+	if (q->domain == NULL)
+		to_others(q);
+	else if (q->domain->refuse)
+		refuse(q, R_DOMAIN_REFUSES);
+	else if (!names_of(&q->names, &q->address, q->domain->plus[0]))
+		refuse(q, R_MAILBOX_NAME);
+	else {
+		if (names_is(&q->address, "postmaster"))
+			q->r.postmaster = true;
+		if (!has_moved(q))
+			try[q->domain->users](q);
+	}
 }
 
 /* "postmaster" alone is that of the first domain, or without any domain

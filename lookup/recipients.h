@@ -15,8 +15,11 @@
 struct resolution {
 	bool foreign;	    /* its domain is not configured: to be relayed */
 	bool postmaster;    /* RFC 5321 section 4.5.1: must be accepted */
-	struct reply reply; /* 250 with its scope, or why there is no route */
-	struct route route; /* where 250 */
+	bool moved;	    /* 251: to `forward`, whose route this is */
+	struct reply reply; /* 250 with its scope, 251, or why there is no
+			     * route */
+	char forward[ADDRESS_MAX + 1];
+	struct route route; /* where 250 or 251 */
 };
 
 typedef void resolution_answer(void *arg, const struct resolution *);

@@ -42,6 +42,13 @@ on_resolved(void *arg, const struct resolution *res)
 	struct routes *r = a->in;
 	struct msg_routed routed = { .reply = res->reply, .route = res->route };
 
+	/* What was accepted waits for room; and what moved behind it can only
+	 * be told of, where the new address is another host's: an envelope
+	 * keeps its own. */
+	if (routed.reply.code == 552)
+		reply_make(&routed.reply, R_MAILBOX_FULL, NULL);
+	else if (routed.reply.code == 251 && res->foreign)
+		reply_make(&routed.reply, R_USER_MOVED, res->forward);
 	r->counters.routed += reply_class(&routed.reply) == 2;
 	r->counters.deferred += reply_class(&routed.reply) == 4;
 	r->counters.failed += reply_class(&routed.reply) == 5;

@@ -39,7 +39,7 @@ is_listed(const struct confine_dir *dirs, size_t n, const char *path)
 	return false;
 }
 
-/* The directory of a users file; NULL if there is none, and then there is no
+/* The directory of a file; NULL if there is none, and then there is no
  * file to read in it either, which is reported when it is asked for. */
 static char *
 directory_of(const char *file)
@@ -71,6 +71,18 @@ add_directory(struct confine_dir *dirs, size_t n, const char *file)
 	return n + 1;
 }
 
+static size_t
+add_file(struct confine_dir *dirs, size_t n, const char *file)
+{
+	char real[PATH_MAX];
+
+	n = add_directory(dirs, n, file);
+	/* Where a symbolic link leads. */
+	if (realpath(file, real) != NULL)
+		n = add_directory(dirs, n, real);
+	return n;
+}
+
 const struct confine *
 lookup_sandbox(const struct conf *conf)
 {
@@ -78,21 +90,18 @@ lookup_sandbox(const struct conf *conf)
 		.calls = calls,
 		.ncalls = sizeof calls / sizeof *calls,
 	};
-	struct confine_dir *dirs = calloc(2 * conf->ndomains + 1, sizeof *dirs);
+	struct confine_dir *dirs = calloc(4 * conf->ndomains + 1, sizeof *dirs);
 	size_t n = 0;
 
 	if (dirs == NULL)
 		fatal("sandbox");
 	for (size_t i = 0; i < conf->ndomains; i++) {
-		const char *file = conf->domains[i].users_file;
-		char real[PATH_MAX];
+		const struct conf_domain *d = &conf->domains[i];
 
-		if (conf->domains[i].users != USERS_FILE)
-			continue;
-		n = add_directory(dirs, n, file);
-		/* Where a symbolic link leads. */
-		if (realpath(file, real) != NULL)
-			n = add_directory(dirs, n, real);
+		if (d->users == USERS_FILE)
+			n = add_file(dirs, n, d->users_file);
+		if (d->moved_file[0] != '\0')
+			n = add_file(dirs, n, d->moved_file);
 	}
 	limits.dirs = dirs;
 	limits.ndirs = n;

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "common/bytes/log.h"
-#include "common/msg/reply.h"
 #include "lookup/smtpds.h"
 
 struct smtpd {
@@ -84,7 +83,8 @@ static void
 verdict(struct reply *r, const struct resolution *res, bool trusted)
 {
 	*r = res->reply;
-	if (res->foreign && !trusted)
+	/* Where a user moved to is the administrator's word. */
+	if (res->foreign && !res->moved && !trusted)
 		reply_make(r, R_RELAY_DENIED, NULL);
 	else if (res->postmaster && reply_class(r) != 2)
 		reply_make(r, R_RCPT_OK, NULL);
@@ -96,13 +96,13 @@ on_resolved(void *arg, const struct resolution *res)
 	struct asked *a = arg;
 	struct smtpd *s = a->by;
 	struct smtpds_counters *n = &s->all->counters;
-	struct reply r;
+	struct msg_verdict v = { .forward = span_of(res->forward) };
 
-	verdict(&r, res, a->trusted);
-	n->accepted += reply_class(&r) == 2;
-	n->deferred += reply_class(&r) == 4;
-	n->denied += reply_class(&r) == 5;
-	msg_reply_put(channel_begin(s->channel, LOOKUP_VERDICT, a->id), &r);
+	verdict(&v.reply, res, a->trusted);
+	n->accepted += reply_class(&v.reply) == 2;
+	n->deferred += reply_class(&v.reply) == 4;
+	n->denied += reply_class(&v.reply) == 5;
+	msg_verdict_put(channel_begin(s->channel, LOOKUP_VERDICT, a->id), &v);
 	asked_free(a);
 	(void)channel_send(s->channel, -1);
 }

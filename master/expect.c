@@ -160,11 +160,11 @@ static int
 on_verdict(void *arg, struct ipc_msg *m)
 {
 	struct asking *a = arg;
-	struct reply reply;
+	struct msg_verdict verdict;
 
-	if (msg_reply_get(m, &reply) == -1 || m->id != a->at + 1)
+	if (msg_verdict_get(m, &verdict) == -1 || m->id != a->at + 1)
 		return -1;
-	answered(a, &reply);
+	answered(a, &verdict.reply);
 	return 0;
 }
 

@@ -6,7 +6,6 @@
  * lookup itself was told when the client came, so a new lookup is told of every
  * session that is there before it is asked anything.
  */
-#include "common/msg/reply.h"
 #include "common/msg/smtpd_lookup.h"
 #include "smtpd/smtpd.h"
 
@@ -167,12 +166,14 @@ answered(struct connection *c)
 }
 
 static void
-judge_client(struct connection *c, const struct reply *reply)
+judge_client(struct connection *c, const struct msg_client *said)
 {
+	const struct reply *reply = &said->reply;
 	struct step st;
 
 	c->asked = ASKED_NOTHING;
 	c->known = reply->code == 220;
+	c->session.trusted = said->trusted;
 	if (c->wait & WAIT_CLIENT) {
 		c->wait &= ~(unsigned)WAIT_CLIENT;
 		session_client(&c->session, reply, &st);
@@ -201,7 +202,7 @@ on_client(void *arg, struct ipc_msg *m)
 	if (bad)
 		fail(c);
 	else
-		judge_client(c, &msg.reply);
+		judge_client(c, &msg);
 	answered(c);
 	return bad ? -1 : 0;
 }
@@ -210,20 +211,22 @@ static int
 on_verdict(void *arg, struct ipc_msg *m)
 {
 	struct peer_link *l = arg;
-	struct reply reply;
-	bool bad = msg_reply_get(m, &reply) == -1;
+	struct msg_verdict verdict;
+	bool bad = msg_verdict_get(m, &verdict) == -1;
 	struct connection *c = pending_take(l->pending, m->id);
 	struct step st;
 
 	if (c == NULL)
 		return bad ? -1 : 0;
-	bad = bad || c->asked != ASKED_RCPT;
+	bad = bad || c->asked != ASKED_RCPT ||
+	    (verdict.forward.n > 0 &&
+		!session_forward(&c->session, verdict.forward));
 	if (bad)
 		fail(c);
 	c->asked = ASKED_NOTHING;
 	if (!bad && (c->wait & WAIT_VERDICT) != 0) {
 		c->wait &= ~(unsigned)WAIT_VERDICT;
-		session_verdict(&c->session, &reply, &st);
+		session_verdict(&c->session, &verdict.reply, &st);
 		connection_step(c, &st);
 	}
 	answered(c);
@@ -254,8 +257,8 @@ ask_lost(struct smtpd *m)
 	struct connection *c;
 
 	l->channel = NULL;
-	TAILQ_FOREACH(c, &m->all, all)
-	c->known = c->announced = false;
+	TAILQ_FOREACH (c, &m->all, all)
+		c->known = c->announced = false;
 	pending_fail_all(l->pending);
 	while ((c = TAILQ_FIRST(&l->waiting)) != NULL) {
 		leave_line(c);
@@ -269,8 +272,7 @@ ask_came(struct smtpd *m)
 {
 	struct connection *c;
 
-	TAILQ_FOREACH(c, &m->all, all)
-	{
+	TAILQ_FOREACH (c, &m->all, all) {
 		session_forget_verdict(&c->session);
 		if (c->session.phase != PHASE_END)
 			ask(c);

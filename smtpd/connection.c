@@ -96,6 +96,7 @@ set_client(struct connection *c, const struct arrival *a)
 {
 	c->client = *a;
 	c->session.local = a->from == CLIENT_LOCAL;
+	c->session.listen = connection_listen(c);
 	if (a->from == CLIENT_ADDRESS)
 		ip_format(c->client_text, &a->ip);
 	else if (a->from == CLIENT_LOCAL)

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "smtpd/inquiry.h"
 #include "smtpd/session.h"
 #include "smtpd/verbs.h"
 
@@ -42,6 +43,7 @@ session_reset(struct session *s)
 		buf_fini(&s->rcpts);
 	s->sender = (struct address){ .n = 0 };
 	s->body = BODY_7BIT;
+	s->terminal = false;
 	s->nrcpts = s->nrefused = 0;
 	if (s->phase == PHASE_MAIL || s->phase == PHASE_DATA)
 		s->phase = PHASE_READY;
@@ -183,6 +185,31 @@ session_line(struct session *s, enum line_result result, struct span line,
 	}
 }
 
+bool
+session_is_stranger(const struct session *s)
+{
+	return !s->trusted && s->listen != NULL;
+}
+
+void
+session_ask(struct session *s, enum reply_command by, struct step *st)
+{
+	s->asking = true;
+	s->asked_by = by;
+	st->action = ACTION_ASK;
+}
+
+bool
+session_forward(struct session *s, struct span address)
+{
+	struct address a;
+
+	if (address_parse(&a, address) == -1)
+		return false;
+	s->rcpt = a;
+	return true;
+}
+
 /* ---- recipients -------------------------------------------------------- */
 
 uint32_t
@@ -295,8 +322,16 @@ judge(struct session *s, const struct reply *reply, struct step *st)
 void
 session_verdict(struct session *s, const struct reply *reply, struct step *st)
 {
-	assert(s->asking && s->phase == PHASE_MAIL);
+	struct reply answer = *reply;
+
+	assert(s->asking);
 	s->asking = false;
+	if (s->asked_by != CMD_RCPT) {
+		inquiry_answer(s, &answer);
+		fill_verdict(s, st, s->asked_by, &answer);
+		return;
+	}
+	assert(s->phase == PHASE_MAIL);
 	remember(s, reply);
 	judge(s, reply, st);
 }
@@ -311,8 +346,7 @@ session_judge(struct session *s, struct step *st)
 		judge(s, &s->verdict.reply, st);
 		return;
 	}
-	s->asking = true;
-	st->action = ACTION_ASK;
+	session_ask(s, CMD_RCPT, st);
 }
 
 /* ---- the end of the data ----------------------------------------------- */

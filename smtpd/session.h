@@ -50,10 +50,15 @@ struct session_service {
 struct session {
 	const struct session_service *service;
 	enum session_phase phase;
-	bool greeted;	   /* HELO or EHLO was given */
-	bool plain;	   /* by HELO: no extensions, no enhanced codes */
-	bool local;	   /* a program of this host; the caller sets it */
-	bool asking;	   /* ACTION_ASK waits for its verdict */
+	bool greeted; /* HELO or EHLO was given */
+	bool plain;   /* by HELO: no extensions, no enhanced codes */
+	bool local;   /* a program of this host; the caller sets it */
+	bool trusted; /* may relay; the caller sets what lookup said */
+	/* The statement that the client came by; NULL: submit.sock, standard
+	 * input.  The caller sets it. */
+	const struct conf_listen *listen;
+	bool asking;		     /* ACTION_ASK waits for its verdict … */
+	enum reply_command asked_by; /* … on RCPT, VRFY or EXPN */
 	uint32_t useless;  /* commands since the last accepted message */
 	uint32_t accepted; /* messages */
 	char helo[SESSION_HELO_MAX + 1];
@@ -61,11 +66,12 @@ struct session {
 	/* the transaction */
 	struct address sender;
 	enum envelope_body body;
+	bool terminal; /* by SEND: to a terminal, where nobody is */
 	uint32_t nrcpts, nrefused;
 	struct buf rcpts; /* each a length octet, the text, a NUL */
 
-	/* the recipient of the last RCPT, and the last verdict that reaches
-	 * further */
+	/* the recipient of the last RCPT or VRFY, and the last verdict that
+	 * reaches further */
 	struct address rcpt;
 	struct {
 		bool known;
@@ -82,7 +88,9 @@ void session_client(struct session *, const struct reply *, struct step *);
 /* A line, as line_next() gave it; not while asking, not in PHASE_DATA. */
 void session_line(
     struct session *, enum line_result, struct span, struct step *);
-/* lookup's word on s->rcpt. */
+/* lookup's word on s->rcpt; behind a 251 s->rcpt must be the new address first:
+ * false, and nothing was done, where that is none. */
+bool session_forward(struct session *, struct span address);
 void session_verdict(struct session *, const struct reply *, struct step *);
 /* The content is over, and this is what becomes of it. */
 void session_done(struct session *, const struct reply *, struct step *);
@@ -106,7 +114,10 @@ uint32_t session_rcpts(
 /* The domain of addresses that a local client gives without one. */
 const char *session_domain(const struct session *);
 
-/* For verbs.c. */
+/* For verbs.c and inquiry.c. */
+/* Neither a client that may relay, nor one of submit.sock or standard input. */
+bool session_is_stranger(const struct session *);
+void session_ask(struct session *, enum reply_command, struct step *);
 void session_reset(struct session *); /* no transaction any more */
 void session_judge(
     struct session *, struct step *); /* s->rcpt, if remembered */

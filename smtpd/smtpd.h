@@ -3,7 +3,8 @@
  *
  *   listener.c    accepts; single.c instead, where a process is for one session
  *   connection.c  begins, writes, ends; what is read in input.c
- *   session.c     the dialogue (pure), its commands in verbs.c, parameters.c
+ *   session.c     the dialogue (pure), its commands in verbs.c, inquiry.c,
+ *                 parameters.c
  *   transfer.c    content, and when it goes to queue; the rules for it in
  *                 content.c (pure); how it goes in submit.c
  *   peers.c       the channels; questions to lookup in ask.c, queue in handover.c

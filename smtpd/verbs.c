@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "smtpd/inquiry.h"
 #include "smtpd/parameters.h"
 #include "smtpd/verbs.h"
 
@@ -28,6 +29,19 @@ say(struct step *st, enum reply_name name, const char *arg)
 	reply_make(&st->reply, name, arg);
 }
 
+/* What a command that comes too early or too late is told. */
+static const char *
+expected(enum session_phase phase)
+{
+	static const char *const first[] = {
+		[PHASE_HELO] = "HELO or EHLO comes first",
+		[PHASE_READY] = "MAIL comes first",
+		[PHASE_MAIL] = "a transaction is under way",
+	};
+
+	return first[phase];
+}
+
 /* ---- HELO, EHLO -------------------------------------------------------- */
 
 /*
@@ -44,6 +58,45 @@ is_host_word(struct span s)
 	return s.n > 0 && s.n <= SESSION_HELO_MAX;
 }
 
+/*
+ * "[TAG:address]" of a kind that is not known (RFC 5321 section 4.1.3,
+ * General-address-literal).  What is an address without its tag is no matter.
+ */
+static bool
+is_foreign_literal(struct span s)
+{
+	struct span tag;
+	struct ip ip;
+
+	if (s.n < 2 || s.p[0] != '[' || s.p[s.n - 1] != ']' ||
+	    memchr(s.p, ':', s.n) == NULL || address_literal_ok(s))
+		return false;
+	s = span_from(s.p + 1, s.n - 2);
+	if (ip_parse(&ip, s))
+		return false;
+	tag = span_cut(&s, ':');
+	return tag.n > 0 && !span_is(tag, "IPv6");
+}
+
+/* True: this client is not served, and the reply is there. */
+static bool
+refused(const struct session *s, struct span name, bool plain, struct step *st)
+{
+	const char *hostname = s->service->conf->hostname;
+
+	if (!session_is_stranger(s))
+		return false;
+	if (s->listen->refuse == REFUSE_HELLO) {
+		say(st, R_HOST_REFUSES, hostname);
+		return true;
+	}
+	/* HELO has no code for it (RFC 821 section 4.3). */
+	if (plain || !span_is(name, hostname))
+		return false;
+	say(st, R_OUR_NAME, hostname);
+	return true;
+}
+
 static void
 hello(struct session *s, struct span arg, bool plain, struct step *st)
 {
@@ -51,6 +104,12 @@ hello(struct session *s, struct span arg, bool plain, struct step *st)
 		say(st, R_SYNTAX, plain ? "HELO hostname" : "EHLO hostname");
 		return;
 	}
+	if (is_foreign_literal(arg)) {
+		say(st, R_BAD_PARAMETER, "[192.0.2.1] or [IPv6:2001:db8::1]");
+		return;
+	}
+	if (refused(s, arg, plain, st))
+		return;
 	/* Section 4.1.4: it ends a transaction as RSET does. */
 	session_reset(s);
 	if (s->greeted)
@@ -160,10 +219,34 @@ do_rcpt(struct session *s, struct span arg, struct step *st)
 		say(st, R_TOO_MANY_RCPTS, NULL);
 		return;
 	}
+	if (s->terminal) {
+		say(st, R_NOT_ACTIVE, s->rcpt.text);
+		s->nrefused++;
+		return;
+	}
 	session_judge(s, st);
 }
 
-/* DATA, RSET and QUIT stand alone. */
+/*
+ * RFC 821 section 3.4.  To a terminal nothing is sent: SEND's recipients are
+ * not active, and SOML and SAML are what is left of them, which is MAIL.
+ */
+static void
+do_send(struct session *s, struct span arg, struct step *st)
+{
+	if (!s->service->conf->send_mailbox) {
+		say(st, R_NOT_IMPLEMENTED, NULL);
+		return;
+	}
+	if (s->phase != PHASE_READY) {
+		say(st, R_SEQUENCE, expected(s->phase));
+		return;
+	}
+	do_mail(s, arg, st);
+	s->terminal = s->phase == PHASE_MAIL && st->command == CMD_SEND;
+}
+
+/* DATA and RSET stand alone. */
 static bool
 stands_alone(struct span arg, const char *right, struct step *st)
 {
@@ -178,7 +261,9 @@ do_data(struct session *s, struct span arg, struct step *st)
 {
 	if (!stands_alone(arg, "DATA takes no argument", st))
 		return;
-	if (s->nrcpts > 0) {
+	if (s->nrcpts > 0 && reply_class(&s->service->queue) != 2) {
+		st->reply = s->service->queue;
+	} else if (s->nrcpts > 0) {
 		s->phase = PHASE_DATA;
 		st->action = ACTION_CONTENT;
 		say(st, R_DATA, NULL);
@@ -194,7 +279,8 @@ do_data(struct session *s, struct span arg, struct step *st)
 static void
 do_rset(struct session *s, struct span arg, struct step *st)
 {
-	if (!stands_alone(arg, "RSET takes no argument", st))
+	if (inquiry_has_parameter(arg, st) ||
+	    !stands_alone(arg, "RSET takes no argument", st))
 		return;
 	if (s->phase != PHASE_MAIL)
 		s->useless++;
@@ -203,31 +289,6 @@ do_rset(struct session *s, struct span arg, struct step *st)
 }
 
 /* ---- the others -------------------------------------------------------- */
-
-/* RFC 5321 section 3.5.3: nobody learns here who exists. */
-static void
-do_vrfy(struct session *s, struct span arg, struct step *st)
-{
-	struct span path = arg;
-	struct address a;
-
-	(void)s;
-	if (arg.n == 0) {
-		say(st, R_SYNTAX, "VRFY address");
-		return;
-	}
-	/* A name without a domain is legal; what looks like an address must
-	 * be one. */
-	if (arg.p[0] == '<'
-		? address_parse_path(&a, &path, ADDRESS_POSTMASTER_OK) == -1 ||
-		    path.n > 0
-		: memchr(arg.p, '@', arg.n) != NULL &&
-		    address_parse(&a, arg) == -1) {
-		say(st, R_BAD_ADDRESS, NULL);
-		return;
-	}
-	say(st, R_CANNOT_VRFY, NULL);
-}
 
 static void
 do_noop(struct session *s, struct span arg, struct step *st)
@@ -238,18 +299,9 @@ do_noop(struct session *s, struct span arg, struct step *st)
 }
 
 static void
-do_help(struct session *s, struct span arg, struct step *st)
-{
-	(void)s;
-	(void)arg;
-	say(st, R_HELP, "HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
-}
-
-static void
 do_quit(struct session *s, struct span arg, struct step *st)
 {
-	if (!stands_alone(arg, "QUIT takes no argument", st))
-		return;
+	(void)arg; /* it has no reply that keeps a client from leaving */
 	s->phase = PHASE_END;
 	st->action = ACTION_CLOSE;
 	say(st, R_BYE, s->service->conf->hostname);
@@ -275,20 +327,13 @@ static const struct verb verbs[] = {
 	{ "QUIT", CMD_QUIT, ALWAYS, false, do_quit },
 	{ "RSET", CMD_RSET, ALWAYS, false, do_rset },
 	{ "NOOP", CMD_NOOP, ALWAYS, true, do_noop },
-	{ "VRFY", CMD_VRFY, ALWAYS, true, do_vrfy },
-	{ "HELP", CMD_HELP, ALWAYS, true, do_help },
-	{ "EXPN", CMD_EXPN, ALWAYS, false, not_implemented },
-	{ "SEND", CMD_SEND, ALWAYS, false, not_implemented },
-	{ "SOML", CMD_SOML, ALWAYS, false, not_implemented },
-	{ "SAML", CMD_SAML, ALWAYS, false, not_implemented },
-	{ "TURN", CMD_TURN, ALWAYS, false, not_implemented },
-};
-
-/* What a command that comes too early or too late is told. */
-static const char *const expected[] = {
-	[PHASE_HELO] = "HELO or EHLO comes first",
-	[PHASE_READY] = "MAIL comes first",
-	[PHASE_MAIL] = "a transaction is under way",
+	{ "VRFY", CMD_VRFY, ALWAYS, true, inquiry_vrfy },
+	{ "HELP", CMD_HELP, ALWAYS, true, inquiry_help },
+	{ "EXPN", CMD_EXPN, ALWAYS, true, inquiry_expn },
+	{ "SEND", CMD_SEND, ALWAYS, false, do_send },
+	{ "SOML", CMD_SOML, ALWAYS, false, do_send },
+	{ "SAML", CMD_SAML, ALWAYS, false, do_send },
+	{ "TURN", CMD_TURN, IN(PHASE_READY), false, not_implemented },
 };
 
 static const struct verb *
@@ -321,7 +366,11 @@ verbs_run(struct session *s, struct span line, struct step *st)
 	}
 	st->command = v->command;
 	if ((v->phases & IN(s->phase)) == 0) {
-		say(st, R_SEQUENCE, expected[s->phase]);
+		say(st, R_SEQUENCE, expected(s->phase));
+		return;
+	}
+	if (s->service->conf->commands_off & (1u << v->command)) {
+		say(st, R_NOT_IMPLEMENTED, NULL);
 		return;
 	}
 	v->run(s, span_trim(arg), st);

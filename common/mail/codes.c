@@ -152,6 +152,15 @@ static const struct reply_pair pairs[] = {
 	{ CMD_TURN, 500, NULL },
 	{ CMD_TURN, 503, NULL },
 
+	/* The commands of RFC 821 that are MAIL here. */
+	{ CMD_SEND, 503, "RFC 5321 section 4.3.2" },
+	{ CMD_SEND, 555, "RFC 5321 section 4.3.2" },
+	{ CMD_SOML, 503, "RFC 5321 section 4.3.2" },
+	{ CMD_SOML, 555, "RFC 5321 section 4.3.2" },
+	{ CMD_SAML, 503, "RFC 5321 section 4.3.2" },
+	{ CMD_SAML, 555, "RFC 5321 section 4.3.2" },
+	{ CMD_EXPN, 252, "RFC 5321 section 4.3.2" },
+
 	/* A server that takes no mail at all, or none from this client. */
 	{ CMD_CONNECT, 521, "RFC 7504 section 3" },
 	{ CMD_CONNECT, 554, "RFC 5321 section 3.1" },

@@ -65,6 +65,10 @@ enum reply_name {
 	R_DELIVERED,		/* 250 2.0.0 a local delivery is done */
 	R_CANNOT_VRFY,		/* 252 2.5.2 */
 	R_HELP,			/* 214 2.0.0 */
+	R_TOPIC,		/* 214 2.0.0 to HELP with a command */
+	R_STATUS,		/* 211 2.0.0 to HELP STATUS */
+	R_VERIFIED,		/* 250 2.1.5 <mailbox>, to VRFY and EXPN */
+	R_WILL_FORWARD,		/* 251 2.1.5 moved, and we send it on */
 	R_DATA,			/* 354, no enhanced code */
 	R_SHUTDOWN,		/* 421 4.3.2 service shutting down */
 	R_TIMEOUT,		/* 421 4.4.2 */
@@ -92,12 +96,20 @@ enum reply_name {
 	R_BAD_PARAMETER,	/* 504 5.5.4 for HELO/EHLO/…; 555 for MAIL and RCPT is R_UNKNOWN_PARAMETER */
 	R_UNKNOWN_PARAMETER,	/* 555 5.5.4 */
 	R_NO_SUCH_USER,		/* 550 5.1.1 */
+	R_USER_MOVED,		/* 551 5.1.6 moved: use the new address */
+	R_MAILBOX_NAME,		/* 553 5.1.3 no mailbox can have this name */
 	R_RELAY_DENIED,		/* 550 5.7.1 */
+	R_OUR_NAME,		/* 550 5.7.1 EHLO with the name of this host */
+	R_HOST_REFUSES,		/* 521 5.3.2 this host takes no mail */
+	R_DOMAIN_REFUSES,	/* 521 5.3.2 this domain takes none */
 	R_BARE_NEWLINE,		/* 550 5.6.0 bare CR, LF or NUL in the content */
 	R_LOOP,			/* 554 5.4.6 too many hops, or our own Delivered-To */
 	R_TOO_BIG,		/* 552 5.3.4 */
 	R_MAILBOX_BUSY,		/* 450 4.2.0 */
+	R_MAILBOX_CLOSED,	/* 450 4.2.1 state=busy */
 	R_MAILBOX_FULL,		/* 452 4.2.2 */
+	R_OVER_QUOTA,		/* 552 5.2.2 state=full, at RCPT */
+	R_NOT_ACTIVE,		/* 450 4.2.1 SEND: nobody is at a terminal */
 	R_NO_HOME,		/* 450 4.2.0 home missing or not mounted */
 	R_MAILBOX_UNSAFE,	/* 451 4.3.5 ownership or mode refuses the delivery */
 	R_DNS_TEMPORARY,	/* 451 4.4.3 */

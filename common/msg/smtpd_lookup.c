@@ -63,6 +63,26 @@ msg_rcpt_get(struct ipc_msg *m, struct msg_rcpt *r)
 }
 
 void
+msg_verdict_put(struct wire_put *w, const struct msg_verdict *v)
+{
+	reply_put(w, &v->reply);
+	if (v->reply.code == 251)
+		wire_put_span(w, v->forward);
+}
+
+int
+msg_verdict_get(struct ipc_msg *m, struct msg_verdict *v)
+{
+	reply_get(&m->body, &v->reply);
+	v->forward = SPAN("");
+	if (v->reply.code == 251)
+		v->forward = wire_get_span(&m->body);
+	if (!wire_done(&m->body) || v->reply.code == 0)
+		return -1;
+	return v->reply.code != 251 || msg_address_ok(v->forward) ? 0 : -1;
+}
+
+void
 msg_gone_put(struct wire_put *w, const struct msg_gone *g)
 {
 	wire_put_u32(w, g->session);

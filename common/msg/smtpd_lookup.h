@@ -39,7 +39,7 @@ struct msg_connect {		/* LOOKUP_CONNECT */
 	struct ip ip;		/* CLIENT_ADDRESS */
 };
 struct msg_client {		/* LOOKUP_CLIENT */
-	struct reply reply;	/* 220 (session may go on), or 421, 554 to say and close */
+	struct reply reply;	/* 220 (session may go on), or 421, 521, 554 to say and close */
 	bool trusted;		/* may relay: may send to anybody */
 };
 struct msg_rcpt {		/* LOOKUP_RCPT */
@@ -47,9 +47,13 @@ struct msg_rcpt {		/* LOOKUP_RCPT */
 	struct span sender;	/* canonical; "" null */
 	struct span rcpt;	/* canonical; "postmaster" without a domain is legal */
 };
-/* LOOKUP_VERDICT is a reply (msg/reply.h); its scope says for which further
- * recipients of this session smtpd may use it without asking: SCOPE_RECIPIENT
- * none, SCOPE_DOMAIN those of the same domain, SCOPE_SESSION all. */
+/* The scope of the reply says for which further recipients of this session smtpd
+ * may use it without asking: SCOPE_RECIPIENT none, SCOPE_DOMAIN those of the same
+ * domain, SCOPE_SESSION all. */
+struct msg_verdict {		/* LOOKUP_VERDICT */
+	struct reply reply;
+	struct span forward;	/* canonical: behind a 251 the recipient instead; else "" */
+};
 struct msg_gone {		/* LOOKUP_GONE; id 0, no answer */
 	uint32_t session;
 };
@@ -60,6 +64,8 @@ void msg_client_put(struct wire_put *, const struct msg_client *);
 int msg_client_get(struct ipc_msg *, struct msg_client *);
 void msg_rcpt_put(struct wire_put *, const struct msg_rcpt *);
 int msg_rcpt_get(struct ipc_msg *, struct msg_rcpt *);
+void msg_verdict_put(struct wire_put *, const struct msg_verdict *);
+int msg_verdict_get(struct ipc_msg *, struct msg_verdict *);
 void msg_gone_put(struct wire_put *, const struct msg_gone *);
 int msg_gone_get(struct ipc_msg *, struct msg_gone *);
 

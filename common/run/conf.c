@@ -39,6 +39,7 @@ listen_put(struct wire_put *w, const struct conf_listen *l)
 	wire_put_u16(w, l->port);
 	wire_put_u8(w, (uint8_t)l->isolation);
 	wire_put_u8(w, (uint8_t)l->bare_newlines);
+	wire_put_u8(w, (uint8_t)l->refuse);
 }
 
 static void
@@ -49,6 +50,7 @@ listen_get(struct wire_get *w, struct conf_listen *l)
 	l->port = wire_get_u16(w);
 	l->isolation = (enum conf_isolation)wire_get_enum(w, ISOLATION_END);
 	l->bare_newlines = (enum conf_newlines)wire_get_enum(w, NEWLINES_END);
+	l->refuse = (enum conf_refuse)wire_get_enum(w, REFUSE_END);
 }
 
 static void
@@ -63,6 +65,9 @@ domain_put(struct wire_put *w, const struct conf_domain *d)
 	wire_put_u16(w, d->port);
 	wire_put_str(w, d->owner);
 	wire_put_str(w, d->plus);
+	wire_put_u8(w, d->refuse);
+	wire_put_str(w, d->moved_file);
+	wire_put_u8(w, d->moved_tell);
 }
 
 static void
@@ -77,6 +82,9 @@ domain_get(struct wire_get *w, struct conf_domain *d)
 	d->port = wire_get_u16(w);
 	wire_get_str(w, d->owner, sizeof d->owner);
 	wire_get_str(w, d->plus, sizeof d->plus);
+	d->refuse = wire_get_bool(w);
+	wire_get_str(w, d->moved_file, sizeof d->moved_file);
+	d->moved_tell = wire_get_bool(w);
 }
 
 static void
@@ -161,6 +169,9 @@ numbers_put(struct wire_put *w, const struct conf *c)
 	wire_put_u8(w, c->seccomp_only);
 	wire_put_u8(w, c->log_json);
 	wire_put_str(w, c->log_socket);
+	wire_put_u8(w, c->send_mailbox);
+	wire_put_u8(w, c->disclose);
+	wire_put_u32(w, c->commands_off);
 	wire_put_u64(w, c->message_size);
 	wire_put_u64(w, c->spool_reserve);
 	wire_put_u64(w, c->segment_size);
@@ -190,6 +201,9 @@ numbers_get(struct wire_get *w, struct conf *c)
 	c->seccomp_only = wire_get_bool(w);
 	c->log_json = wire_get_bool(w);
 	wire_get_str(w, c->log_socket, sizeof c->log_socket);
+	c->send_mailbox = wire_get_bool(w);
+	c->disclose = wire_get_bool(w);
+	c->commands_off = wire_get_u32(w);
 	c->message_size = wire_get_u64(w);
 	c->spool_reserve = wire_get_u64(w);
 	c->segment_size = wire_get_u64(w);

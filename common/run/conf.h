@@ -11,6 +11,7 @@
 
 #include "common/mail/address.h"
 #include "common/mail/netblock.h"
+#include "common/mail/reply.h"
 
 #define CONF_BLOB_MAX	  (16 * 1024 * 1024)
 #define CONF_PATH_MAX	  1024
@@ -22,6 +23,8 @@
 
 enum conf_isolation { ISOLATION_SHARED, ISOLATION_SESSION, ISOLATION_END };
 enum conf_newlines { NEWLINES_REJECT, NEWLINES_CONVERT, NEWLINES_END };
+/* Where a host that takes no mail says so to those who may not relay. */
+enum conf_refuse { REFUSE_NOT, REFUSE_CONNECT, REFUSE_HELLO, REFUSE_END };
 
 struct conf_listen {
 	char title[CONF_HOST_MAX + 1];	/* "0.0.0.0:25" as written */
@@ -29,6 +32,7 @@ struct conf_listen {
 	uint16_t port;			/* 0: any free one */
 	enum conf_isolation isolation;
 	enum conf_newlines bare_newlines;
+	enum conf_refuse refuse;
 };
 
 enum conf_users { USERS_SYSTEM, USERS_FILE, USERS_ANY, USERS_END };
@@ -44,6 +48,9 @@ struct conf_domain {
 	uint16_t port;
 	char owner[CONF_USER_MAX + 1];	/* "" is the default owner */
 	char plus[2];			/* "+", or "" for none */
+	bool refuse;			/* takes no mail: 521 */
+	char moved_file[CONF_PATH_MAX];	/* users that moved: old, new; "": none */
+	bool moved_tell;		/* 551 instead of 251 */
 };
 
 enum conf_via { VIA_MX, VIA_SMTP, VIA_END };
@@ -79,6 +86,9 @@ struct conf {
 	bool seccomp_only;		/* sandbox = "seccomp-only" */
 	bool log_json;			/* log = "json" */
 	char log_socket[CONF_SOCKET_MAX]; /* of the syslog service; "": standard error */
+	bool send_mailbox;		/* send = "mailbox": SOML and SAML are MAIL */
+	bool disclose;			/* VRFY and EXPN answer strangers, too */
+	uint32_t commands_off;		/* 1u << enum reply_command: 502 */
 
 	uint64_t message_size;		/* 50M */
 	uint64_t spool_reserve;		/* 32M; 0 is off */

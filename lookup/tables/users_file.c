@@ -7,19 +7,32 @@
 #include "lookup/tables/users_file.h"
 
 static void *
-parse(const char *path, char *text, size_t n)
+parse(enum users_form form, char *text, size_t n)
 {
 	struct users_table *t = calloc(1, sizeof *t);
 
-	(void)path;
 	if (t == NULL) {
 		free(text);
 		return NULL;
 	}
-	if (users_table_parse(t, text, n) == 0)
+	if (users_table_parse(t, form, text, n) == 0)
 		return t;
 	free(t);
 	return NULL;
+}
+
+static void *
+parse_users(const char *path, char *text, size_t n)
+{
+	(void)path;
+	return parse(USERS_FORM_VALUES, text, n);
+}
+
+static void *
+parse_moved(const char *path, char *text, size_t n)
+{
+	(void)path;
+	return parse(USERS_FORM_MOVED, text, n);
 }
 
 static void
@@ -43,7 +56,13 @@ report(const void *table, const char *path, bool world_readable)
 }
 
 const struct table_kind users_file_kind = {
-	.parse = parse,
+	.parse = parse_users,
+	.free = free_table,
+	.report = report,
+};
+
+const struct table_kind moved_file_kind = {
+	.parse = parse_moved,
 	.free = free_table,
 	.report = report,
 };

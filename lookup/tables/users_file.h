@@ -15,6 +15,8 @@ enum users_result {
 };
 
 extern const struct table_kind users_file_kind;
+/* A file of users that moved. */
+extern const struct table_kind moved_file_kind;
 
 /* The entry, where FOUND, is valid until the next take. */
 enum users_result users_file_find(

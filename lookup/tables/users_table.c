@@ -8,9 +8,10 @@
 #include "common/mail/address.h"
 #include "lookup/tables/users_table.h"
 
-static const char *const keys[] = { "mailbox", "quota", "password", "senders" };
+static const char *const keys[] = { "mailbox", "quota", "password", "senders",
+	"state" };
 #define NKEYS (sizeof keys / sizeof *keys)
-enum { KEY_MAILBOX, KEY_PASSWORD = 2 };
+enum { KEY_MAILBOX, KEY_PASSWORD = 2, KEY_STATE = 4 };
 
 bool
 users_local_ok(struct span s)
@@ -81,14 +82,30 @@ check_values(struct span line, bool *password)
 			k++;
 		if (k == NKEYS)
 			return "unknown key; known are mailbox, quota, "
-			       "password and senders";
+			       "password, senders and state";
 		if (seen[k])
 			return "repeated key";
 		seen[k] = true;
 		if (k == KEY_MAILBOX && !mailbox_ok(value))
 			return "bad mailbox, must be a path without . and ..";
+		if (k == KEY_STATE && !span_eq(value, SPAN("full")) &&
+		    !span_eq(value, SPAN("busy")))
+			return "bad state, must be full or busy";
 		*password = *password || k == KEY_PASSWORD;
 	}
+	return NULL;
+}
+
+/* Why it is no new address, or NULL. */
+static const char *
+check_moved(struct span *line)
+{
+	struct span word = next_word(line);
+	struct address a;
+
+	if (address_parse(&a, word) == -1 || next_word(line).n > 0)
+		return "not a local part and the new address";
+	*line = word;
 	return NULL;
 }
 
@@ -117,11 +134,12 @@ add(struct users_table *t, struct span local, struct span values, uint32_t line,
 }
 
 static int
-parse_line(struct users_table *t, struct span line, uint32_t number)
+parse_line(struct users_table *t, enum users_form form, struct span line,
+    uint32_t number)
 {
 	struct span local;
 	const char *why;
-	bool password;
+	bool password = false;
 
 	if (line.n > 0 && line.p[line.n - 1] == '\r')
 		line.n--;
@@ -131,7 +149,9 @@ parse_line(struct users_table *t, struct span line, uint32_t number)
 		table_problem(&t->problems, number, "bad local part");
 		return 0;
 	}
-	if ((why = check_values(line, &password)) != NULL)
+	why = form == USERS_FORM_MOVED ? check_moved(&line)
+				       : check_values(line, &password);
+	if (why != NULL)
 		table_problem(&t->problems, number, why);
 	t->passwords += password;
 	return add(t, local, line, number, why != NULL);
@@ -172,14 +192,16 @@ find_repeated(struct users_table *t)
 }
 
 int
-users_table_parse(struct users_table *t, char *text, size_t n)
+users_table_parse(
+    struct users_table *t, enum users_form form, char *text, size_t n)
 {
 	struct span rest = span_from(text, n);
 	uint32_t number = 0;
 
 	*t = (struct users_table){ .text = text };
 	while (rest.n > 0)
-		if (parse_line(t, span_cut(&rest, '\n'), ++number) == -1) {
+		if (parse_line(t, form, span_cut(&rest, '\n'), ++number) ==
+		    -1) {
 			users_table_fini(t);
 			errno = ENOMEM;
 			return -1;

@@ -9,15 +9,20 @@
  * matter in a local part.  A line that is wrong is reported, and the recipient
  * it names, if that can be read, is found as wrong: its mail waits, nobody
  * else's does.
+ *
+ * In a file of users that moved a line is a local part and, behind blanks, the
+ * new address.
  */
 #ifndef USERS_TABLE_H
 #define USERS_TABLE_H
 
 #include "lookup/tables/table_file.h"
 
+enum users_form { USERS_FORM_VALUES, USERS_FORM_MOVED };
+
 struct users_entry {
 	struct span local;  /* in lower case */
-	struct span values; /* key=value …, checked */
+	struct span values; /* key=value …, or the new address; checked */
 	uint32_t line;
 	bool wrong;
 };
@@ -32,7 +37,8 @@ struct users_table {
 
 /* Takes over `text` (malloc, n bytes), and changes it.  0, or -1 with errno;
  * the table is then empty and the text freed. */
-int users_table_parse(struct users_table *, char *text, size_t n);
+int users_table_parse(
+    struct users_table *, enum users_form, char *text, size_t n);
 void users_table_fini(struct users_table *);
 
 /* NULL: no such local part.  In any case of letters. */

@@ -127,6 +127,20 @@ read_plus(struct reading *r, const struct setting *s, void *base, unsigned line,
 		setting_wrong(r, s, line, value);
 }
 
+static void
+read_moved(struct reading *r, const struct setting *s, void *base,
+    unsigned line, const char *value)
+{
+	struct conf_domain *d = base;
+
+	if (!span_starts(span_of(value), "file:") ||
+	    !setting_path(r, d->moved_file, sizeof d->moved_file,
+		value + strlen("file:")))
+		setting_wrong(r, s, line, value);
+}
+
+#define AT(field) offsetof(struct conf_domain, field)
+
 static const struct setting settings[] = {
 	{ "users", read_users, "system", 0, 0, 0,
 	    "\"system\", \"any\" or \"file:PATH\"", false },
@@ -137,6 +151,11 @@ static const struct setting settings[] = {
 	{ "owner", read_owner, NULL, 0, 0, 0, "the name of a user", false },
 	{ "plus", read_plus, "", 0, 0, 0, "one mark like \"+\" or \"-\"",
 	    false },
+	{ "refuse", setting_read_choice, "no", AT(refuse), 0, 0,
+	    "\"no\" or \"yes\"", false },
+	{ "moved", read_moved, NULL, 0, 0, 0, "\"file:PATH\"", false },
+	{ "moved_reply", setting_read_choice, "forward", AT(moved_tell), 0, 0,
+	    "\"forward\" or \"tell\"", false },
 	{ "aliases", setting_read_unsupported, NULL, 0, 0, 0, NULL, false },
 };
 

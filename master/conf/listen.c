@@ -30,11 +30,29 @@ read_newlines(struct reading *r, const struct setting *s, void *base,
 		setting_wrong(r, s, line, value);
 }
 
+static void
+read_refuse(struct reading *r, const struct setting *s, void *base,
+    unsigned line, const char *value)
+{
+	static const char *const words[REFUSE_END] = { "no", "connect",
+		"hello" };
+	struct conf_listen *l = base;
+
+	for (size_t i = 0; i < REFUSE_END; i++)
+		if (strcmp(value, words[i]) == 0) {
+			l->refuse = (enum conf_refuse)i;
+			return;
+		}
+	setting_wrong(r, s, line, value);
+}
+
 static const struct setting settings[] = {
 	{ "isolation", read_isolation, "shared", 0, 0, 0,
 	    "\"shared\" or \"session\"", false },
 	{ "bare_newlines", read_newlines, "reject", 0, 0, 0,
 	    "\"reject\" or \"convert\"", false },
+	{ "refuse", read_refuse, "no", 0, 0, 0,
+	    "\"no\", \"connect\" or \"hello\"", false },
 };
 
 static void *

@@ -52,6 +52,22 @@ setting_read_unsupported(struct reading *r, const struct setting *s, void *base,
 	    s->name);
 }
 
+void
+setting_read_choice(struct reading *r, const struct setting *s, void *base,
+    unsigned line, const char *value)
+{
+	struct span no = span_of(s->right + 1), yes = no;
+	bool chosen;
+
+	no = span_cut(&yes, '"');
+	yes = span_skip(yes, strlen(" or \""));
+	yes.n--;
+	chosen = span_eq(span_of(value), yes);
+	memcpy((char *)base + s->at, &chosen, sizeof chosen);
+	if (!chosen && !span_eq(span_of(value), no))
+		setting_wrong(r, s, line, value);
+}
+
 bool
 setting_path(struct reading *r, char *dst, size_t size, const char *path)
 {

@@ -73,6 +73,9 @@ const struct setting *setting_named(
 
 /* For those tables. */
 setting_read setting_read_unsupported;
+/* For a row whose `at` is that of a bool and whose `right` is `"A" or "B"`: B
+ * is true. */
+setting_read setting_read_choice;
 /* `NAME = "VALUE" is wrong; RIGHT would be right` */
 void setting_wrong(
     struct reading *, const struct setting *, unsigned line, const char *value);

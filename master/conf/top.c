@@ -151,8 +151,8 @@ read_log_to(struct reading *r, const struct setting *s, void *base,
 		span_copy(c->log_socket, size, SPAN("/dev/log"));
 	else if (strcmp(value, "stderr") != 0 &&
 	    (!span_starts(span_of(value), "syslog:") ||
-		!setting_path(r, c->log_socket, size,
-		    value + strlen("syslog:"))))
+		!setting_path(
+		    r, c->log_socket, size, value + strlen("syslog:"))))
 		setting_wrong(r, s, line, value);
 }
 
@@ -172,6 +172,25 @@ read_relay_from(struct reading *r, const struct setting *s, void *base,
 	b = setting_grow(r, &c->relay_from, &c->nrelay_from, sizeof *b);
 	if (b != NULL)
 		*b = block;
+}
+
+static void
+read_commands_off(struct reading *r, const struct setting *s, void *base,
+    unsigned line, const char *value)
+{
+	static const enum reply_command may_be_off[] = { CMD_VRFY, CMD_EXPN,
+		CMD_HELP };
+	struct conf *c = base;
+
+	if (*value == '\0') /* {} is none */
+		return;
+	for (size_t i = 0; i < sizeof may_be_off / sizeof *may_be_off; i++)
+		if (span_is(
+			span_of(value), reply_command_name(may_be_off[i]))) {
+			c->commands_off |= 1u << may_be_off[i];
+			return;
+		}
+	setting_wrong(r, s, line, value);
 }
 
 /* "ADDR", "ADDR:PORT" as listen has it, or libunbound's "ADDR@PORT". */
@@ -230,8 +249,8 @@ static const struct setting settings[] = {
 	    "a domain name like \"mail.example.org\"", false },
 	{ "spool", read_directory, "/var/spool/sallyport", AT(spool), 0,
 	    SPOOL_MAX, "a directory", false },
-	{ "runtime", read_directory, CONF_RUNTIME, AT(runtime), 0,
-	    RUNTIME_MAX, "a directory", false },
+	{ "runtime", read_directory, CONF_RUNTIME, AT(runtime), 0, RUNTIME_MAX,
+	    "a directory", false },
 	{ "postmaster", read_address, NULL, AT(postmaster), 0, 0,
 	    "an address like \"root@example.org\"", false },
 	{ "sandbox", read_sandbox, "full", AT(seccomp_only), 0, 0,
@@ -241,6 +260,12 @@ static const struct setting settings[] = {
 	    "\"stderr\", \"syslog\" or \"syslog:PATH\"", false },
 	{ "relay_from", read_relay_from, "127.0.0.0/8 ::1/128", 0, 0, 0,
 	    "a block like \"192.0.2.0/24\" or \"2001:db8::/32\"", true },
+	{ "disclose", setting_read_choice, "no", AT(disclose), 0, 0,
+	    "\"no\" or \"yes\"", false },
+	{ "send", setting_read_choice, "off", AT(send_mailbox), 0, 0,
+	    "\"off\" or \"mailbox\"", false },
+	{ "commands_off", read_commands_off, NULL, 0, 0, 0,
+	    "\"VRFY\", \"EXPN\" or \"HELP\"", true },
 	{ "resolver", read_resolver, NULL, 0, 0, 0, address_right, true },
 
 	{ "message_size", read_size, "50M", AT(message_size), K, 2 * G, NULL,

@@ -71,10 +71,10 @@ class Dialogue(unittest.TestCase):
     def test_commands_without_effect(self):
         t = self.talk()
         self.assertEqual(t("NOOP anything"), 250)
-        self.assertEqual(t("VRFY alice"), 252)
+        self.assertEqual(t("VRFY alice"), 250)
         self.assertEqual(t("HELP"), 214)
-        self.assertEqual(t("EXPN staff"), 502)
-        self.assertEqual(t("TURN"), 502)
+        self.assertEqual(t("EXPN staff"), 250)
+        self.assertEqual(t("TURN"), 503)
         self.assertEqual(t("XYZZY"), 500)
         self.assertEqual(t("RSET now"), 501)
 

@@ -24,8 +24,8 @@ START_TEST(recipients_and_their_scopes)
 		{ "PostMaster@files.example", 250, 250, SCOPE_RECIPIENT },
 		{ "postmaster", 250, 250, SCOPE_RECIPIENT },
 		{ "anybody@any.example", 250, 250, SCOPE_DOMAIN },
-		{ "\"../x\"@any.example", 550, 550, SCOPE_RECIPIENT },
-		{ "-x@any.example", 550, 550, SCOPE_RECIPIENT },
+		{ "\"../x\"@any.example", 553, 553, SCOPE_RECIPIENT },
+		{ "-x@any.example", 553, 553, SCOPE_RECIPIENT },
 		{ "who@lmtp.example", 250, 250, SCOPE_DOMAIN },
 		{ "x@elsewhere.example", 550, 250, SCOPE_DOMAIN },
 		{ "postmaster@elsewhere.example", 550, 250, SCOPE_DOMAIN },
@@ -93,7 +93,7 @@ START_TEST(routes)
 		    "", 25 },
 		{ .to = "nobody@files.example", .code = 550 },
 		{ .to = "wrong@files.example", .code = 451 },
-		{ .to = "a/b@any.example", .code = 550 },
+		{ .to = "a/b@any.example", .code = 553 },
 	};
 	struct lookup_house f;
 	unsigned n = 0;

@@ -19,7 +19,8 @@ static struct conf_listen listens[] = {
 	    .ip = { { [15] = 1 } },
 	    .port = 2525,
 	    .isolation = ISOLATION_SESSION,
-	    .bare_newlines = NEWLINES_CONVERT },
+	    .bare_newlines = NEWLINES_CONVERT,
+	    .refuse = REFUSE_HELLO },
 };
 static struct conf_domain domains[] = {
 	{ .name = "example.org", .path = "~/Maildir", .plus = "+" },
@@ -29,7 +30,10 @@ static struct conf_domain domains[] = {
 	    .deliver = DELIVER_LMTP,
 	    .host = "192.0.2.7",
 	    .port = 24,
-	    .owner = "vmail" },
+	    .owner = "vmail",
+	    .refuse = true,
+	    .moved_file = "/etc/sallyport/moved",
+	    .moved_tell = true },
 };
 static struct conf_route routes[] = {
 	{ .pattern = "*" },
@@ -70,6 +74,9 @@ static const struct conf full = {
 	.postmaster = "root@example.org",
 	.seccomp_only = true,
 	.log_json = true,
+	.send_mailbox = true,
+	.disclose = true,
+	.commands_off = 1u << CMD_HELP,
 	.log_socket = "/dev/log",
 	.message_size = UINT64_C(1) << 40,
 	.spool_reserve = 2,

@@ -18,7 +18,7 @@ parse(struct users_table *t, const char *text, size_t n)
 	char *copy = malloc(n + 1);
 
 	memcpy(copy, text, n);
-	ck_assert_int_eq(users_table_parse(t, copy, n), 0);
+	ck_assert_int_eq(users_table_parse(t, USERS_FORM_VALUES, copy, n), 0);
 }
 
 /* ---- text ----------------------------------------------------------------- */
@@ -146,7 +146,7 @@ START_TEST(many_users)
 	for (unsigned i = 0; i < 200000; i++)
 		size += (size_t)sprintf(
 		    text + size, "u%u\n", (i * 7919u) % 200000u);
-	ck_assert_int_eq(users_table_parse(&t, text, size), 0);
+	ck_assert_int_eq(users_table_parse(&t, USERS_FORM_VALUES, text, size), 0);
 	ck_assert_uint_eq(t.problems.n, 0);
 	ck_assert_uint_eq(t.n, 200000);
 	for (unsigned i = 0; i < 200000; i++) {
