@@ -496,7 +496,7 @@ status(
 
 	add(arg, "lines", l->nlines);
 	add(arg, "lost", l->lost);
-	add(arg, "away", l->sink.fd == -1);
+	add(arg, "away", l->sink.fd == -1 && l->complained);
 }
 
 int
