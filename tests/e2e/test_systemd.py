@@ -39,8 +39,9 @@ def cache():
 
 
 def nspawn(root, *words, limit):
-    """Everything in it ends with it, whatever ends it."""
-    argv = ["timeout", "--kill-after=5", str(limit), "systemd-nspawn", "-q", "-D", str(root),
+    """Everything in it ends with the process id namespace that it is the first of."""
+    argv = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
+            "timeout", "--kill-after=5", str(limit), "systemd-nspawn", "-q", "-D", str(root),
             "--private-network", "--register=no", "--keep-unit", "--hostname=mail",
             f"--system-call-filter={LANDLOCK}", *words]
     return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True,

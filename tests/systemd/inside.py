@@ -385,7 +385,7 @@ def main():
             wrong = [traceback.format_exc()]
         results[name] = wrong[0] if wrong else "ok"
         print(name, results[name], f"{time.monotonic() - began:.1f} s", flush=True)
-    pathlib.Path("/result.json").write_text(json.dumps(results))
+        pathlib.Path("/result.json").write_text(json.dumps(results))
     journal = run("journalctl", "-o", "short-monotonic", "--no-pager", check=False).stdout
     pathlib.Path("/journal.txt").write_text(journal)
 
