@@ -46,12 +46,13 @@ listener_name(const struct connection *c)
 						     : "standard input";
 }
 
+/* Standard input and output end with the process, which is at once: nothing else
+ * shall get their numbers. */
 static void
 close_client(const struct arrival *a)
 {
-	close(a->in);
-	if (a->out != a->in)
-		close(a->out);
+	if (a->in > STDERR_FILENO)
+		close(a->in);
 }
 
 /*

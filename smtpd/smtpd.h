@@ -85,7 +85,7 @@ struct transfer {
 /* A client that has come. */
 struct arrival {
 	uint32_t listener; /* index, LISTENER_SUBMIT or LISTENER_STDIN */
-	int in, out; /* one socket, but for standard input and output */
+	int in, out; /* one socket, or standard input and output */
 	enum client_from from;
 	struct ip ip;	   /* CLIENT_ADDRESS */
 	uint32_t uid;	   /* CLIENT_LOCAL */
