@@ -8,11 +8,12 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 import unittest
 
-from harness import (BUILD, IS_ROOT, NOBODY, SLOW, Service, Talk, directory, free_port, maildir,
+from harness import (BUILD, IS_ROOT, NOBODY, ROOT, SLOW, Service, Talk, directory, free_port, maildir,
                      passwd_files, stage, wait_for, with_accounts)
 
 HOST = "127.0.0.2"
@@ -384,22 +385,51 @@ class BrokenInto(House):
             self.assertEqual(t.reply("received data"), 250, mark)
         self.end()
 
+    def call(self, pid, number, *args):
+        """What a system call inside it comes to."""
+        done = subprocess.run([str(BUILD / "tests/tools/inject"), str(pid), str(number),
+                               *map(str, args)], capture_output=True, text=True, timeout=30)
+        return done.stdout.strip()
+
     @unittest.skipIf(os.environ.get("SLOW"), "a sanitizer needs wider filters")
     @unittest.skipUnless(platform.machine() == "x86_64", "inject knows x86-64 only")
     def test_its_descriptors_give_it_no_other_client(self):
         t, pid = self.talk_with_pid()
         waiting = socket.create_connection(("127.0.0.1", self.shared))
         self.addCleanup(waiting.close)
-
-        def call(number, *args):
-            done = subprocess.run([str(BUILD / "tests/tools/inject"), str(pid), str(number),
-                                   *map(str, args)], capture_output=True, text=True, timeout=30)
-            return done.stdout.strip()
         for fd in descriptors(pid):
-            self.assertRegex(call(288, fd, 0, 0, 0), r"^-\d+$", f"accept4({fd})")
+            self.assertRegex(self.call(pid, 288, fd, 0, 0, 0), r"^-\d+$", f"accept4({fd})")
         self.assertEqual(t("NOOP"), 250)
-        self.assertEqual(call(257, -100, "s:/proc", 0, 0), "killed 31")         # openat
+        self.assertEqual(self.call(pid, 257, -100, "s:/proc", 0, 0), "killed 31")       # openat
         self.assertTrue(t.closed())
+        self.assertEqual(self.service.stop(), 0)
+
+    @unittest.skipUnless(platform.machine() == "x86_64", "inject knows x86-64 only")
+    def test_its_word_ends_nothing_of_others(self):
+        text = (ROOT / "common/msg/master.h").read_text()
+        names = re.findall(r"MASTER_\w+", re.search(r"(MASTER_PEER = .*?)\}", text, re.S)[1])
+        complain = 0x0100 + names.index("MASTER_COMPLAIN")
+        kinds = re.findall(r"PEER_\w+", (ROOT / "common/run/ipc.h").read_text())
+        before = self.service.pids()
+        other = self.talk()
+        for name in ("queue", "lookup"):
+            (victim,) = before[name][:1]
+            instance = int(pathlib.Path(f"/proc/{victim}/cmdline").read_bytes().split(b"\0")[1])
+            t, pid = self.talk_with_pid()
+            packet = struct.pack("<HHIBI", complain, 0, 0, kinds.index(f"PEER_{name.upper()}"),
+                                 instance)
+            # write to its channel to master, who may be faster than the debugger
+            self.assertIn(self.call(pid, 1, 3, "x:" + packet.hex(), len(packet)),
+                          (str(len(packet)), "killed 9"))
+            self.assertTrue(t.closed())
+            (heard,) = wait_for(lambda: [e for e in self.service.events("complaint")
+                                         if e["of"] == name])
+            self.assertEqual((heard["pid"], heard["instance"]), (str(pid), str(instance)))
+        self.assertEqual(other.message(b"Subject: x\r\n\r\ny\r\n.\r\n")[0], 250)
+        after = self.service.pids()
+        for name in before:
+            if name != "smtpd":
+                self.assertEqual(before[name], after[name])
         self.assertEqual(self.service.stop(), 0)
 
 
@@ -489,6 +519,16 @@ class Outside(FromOutside):
         wait_for(lambda: not re.search(rf"\b{p.pid}\b", self.service.command("status").stdout))
         p.stdout.close()
         self.end()
+
+    def test_a_socket_that_listens_is_no_client(self):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            done = subprocess.run(self.argv(), stdin=listener, capture_output=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        (fatal,) = wait_for(lambda: self.service.events("fatal"))
+        self.assertIn("nowait", fatal["detail"])
+        self.assertEqual(self.service.stop(), 0)
 
     def test_killed(self):
         p = subprocess.Popen(self.argv(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
