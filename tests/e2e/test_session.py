@@ -427,9 +427,9 @@ class BrokenInto(House):
             self.assertEqual((heard["pid"], heard["instance"]), (str(pid), str(instance)))
         self.assertEqual(other.message(b"Subject: x\r\n\r\ny\r\n.\r\n")[0], 250)
         after = self.service.pids()
+        # local may have made a child for the message.
         for name in before:
-            if name != "smtpd":
-                self.assertEqual(before[name], after[name])
+            self.assertLessEqual(set(before[name]), set(after[name]), name)
         self.assertEqual(self.service.stop(), 0)
 
 
