@@ -272,11 +272,19 @@ void helper_end(struct master *); /* done() is not called any more */
 /* reload.c: another configuration, by new processes. */
 int reload_init(struct master *);	/* 0, or -1 */
 void reload_begin(struct master *, const char *by);
-/* A command wants it: its request is answered at the end. */
-void reload_asked(struct child *control, uint32_t id);
 void reload_go_on(struct master *);	/* one more is ready, or the service is */
 void reload_lost(struct master *, enum peer); /* a new one has ended */
 void reload_abandon(struct master *);	/* the service stops */
+
+/* waiters.c: the commands that wait for its end. */
+/* One wants a reload: its request is answered at the end. */
+void reload_asked(struct child *control, uint32_t id);
+/* What is wrong, to those that asked before it began. */
+void waiters_tell(struct master *, const struct msg_line *);
+/* It is over for them; the others wait for the next one … */
+void waiters_answer(struct master *, enum reply_name);
+/* … or are answered with them, as there is none. */
+void waiters_join(struct master *);
 
 /* retire.c: the processes of older generations. */
 void retire_generation(struct master *, struct generation *);

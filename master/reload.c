@@ -17,71 +17,6 @@
 #include "common/bytes/log.h"
 #include "master/master.h"
 
-/* --- who asked -----------------------------------------------------------
- */
-
-static struct child *
-control_of(struct master *m, uint32_t instance)
-{
-	struct child *c;
-
-	TAILQ_FOREACH (c, &m->children, link)
-		if (c->kind == PEER_CONTROL && c->instance == instance &&
-		    c->channel != NULL)
-			return c;
-	return NULL;
-}
-
-static void
-tell_line(struct master *m, const struct msg_line *line)
-{
-	for (size_t i = 0; i < m->reload.nwaiters; i++) {
-		const struct waiter *w = &m->reload.waiters[i];
-		struct child *c = control_of(m, w->control);
-
-		if (c == NULL || w->next)
-			continue;
-		msg_line_put(
-		    channel_begin(c->channel, MASTER_LINE, w->id), line);
-		(void)channel_send(c->channel, -1);
-	}
-}
-
-/* Those who asked before it began; the others wait for the next one. */
-static void
-answer(struct master *m, enum reply_name name)
-{
-	struct reload *r = &m->reload;
-	size_t left = 0;
-
-	for (size_t i = 0; i < r->nwaiters; i++) {
-		struct waiter *w = &r->waiters[i];
-		struct child *c = control_of(m, w->control);
-
-		if (w->next)
-			r->waiters[left++] =
-			    (struct waiter){ w->control, w->id, .next = false };
-		else if (c != NULL)
-			messages_done(c, w->id, name);
-	}
-	r->nwaiters = left;
-}
-
-void
-reload_asked(struct child *control, uint32_t id)
-{
-	struct reload *r = &control->master->reload;
-
-	if (r->nwaiters == WAITERS_MAX) {
-		messages_done(control, id, R_UNAVAILABLE);
-		return;
-	}
-	/* What it has changed may not have been read by the one under way. */
-	r->waiters[r->nwaiters++] = (struct waiter){ control->instance, id,
-		.next = r->stage != RELOAD_NONE };
-	reload_begin(control->master, "command");
-}
-
 /* --- the end ---------------------------------------------------------------
  */
 
@@ -117,7 +52,7 @@ over(struct master *m, enum reply_name name)
 	evtimer_del(r->limit);
 	helper_end(m);
 	r->stage = RELOAD_NONE;
-	answer(m, name);
+	waiters_answer(m, name);
 	if (m->phase != PHASE_RUNNING)
 		return;
 	notify(&m->notify, "READY=1");
@@ -141,7 +76,7 @@ refuse_lines(struct master *m, struct span text)
 		if (one.n > MASTER_LINE_MAX)
 			one.n = MASTER_LINE_MAX;
 		(void)span_copy(line.text, sizeof line.text, one);
-		tell_line(m, &line);
+		waiters_tell(m, &line);
 		log_error("reload_refused", log_span("reason", one));
 	}
 }
@@ -199,8 +134,7 @@ void
 reload_abandon(struct master *m)
 {
 	m->reload.again = false;
-	for (size_t i = 0; i < m->reload.nwaiters; i++)
-		m->reload.waiters[i].next = false;
+	waiters_join(m);
 	if (m->reload.stage == RELOAD_NONE)
 		return;
 	log_error("reload_refused", log_str("reason", "the service stops"));
