@@ -107,6 +107,19 @@ set_client(struct connection *c, const struct arrival *a)
 		snprintf(c->client_text, sizeof c->client_text, "unknown");
 }
 
+/* Of submit.sock and standard input no statement tells. */
+static void
+set_offers(struct connection *c)
+{
+	const struct conf_listen *l = connection_listen(c);
+	uint32_t without = l != NULL ? l->ehlo_without : 0;
+
+	/* RFC 3030 section 3: the one means nothing without the other. */
+	if ((without & EXT_BIT(EXT_CHUNKING)) != 0)
+		without |= EXT_BIT(EXT_BINARYMIME);
+	c->session.offers &= ~without;
+}
+
 void
 connection_new(struct smtpd *m, const struct arrival *a)
 {
@@ -128,6 +141,7 @@ connection_new(struct smtpd *m, const struct arrival *a)
 	buf_init(&c->out, 2 * OUT_MAX);
 	session_init(&c->session, &m->service);
 	set_client(c, a);
+	set_offers(c);
 	no_delay(a);
 	transfer_init(&c->transfer);
 	event_assign(&c->readable, m->process->base, a->in,
@@ -268,6 +282,8 @@ connection_step(struct connection *c, const struct step *st)
 	if (st->command == CMD_RCPT && st->reply.code >= 400 &&
 	    c->session.rcpt.n > 0)
 		log_refused(c, &st->reply);
+	if (c->transfer.active && !transfer_wanted(c))
+		transfer_drop(c);
 	switch (st->action) {
 	case ACTION_NONE:
 		break;

@@ -99,6 +99,16 @@ content_read(struct content *c, struct span *in, char *out, size_t *nout)
 	return ended;
 }
 
+size_t
+content_chunk(struct content *c, struct span in, bool last, char *out)
+{
+	size_t n = dot_chunk(&c->dot, in, last, out);
+
+	c->size += n;
+	read_header(c, span_from(out, n));
+	return n;
+}
+
 enum reply_name
 content_fault(const struct content *c)
 {

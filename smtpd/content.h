@@ -33,6 +33,9 @@ void content_init(struct content *, enum dot_mode, uint64_t max);
 /* As dot_read(): true at the end of the data. */
 bool content_read(struct content *, struct span *in, char *out, size_t *nout);
 
+/* A chunk of BDAT, or a part of it; how many octets of content. */
+size_t content_chunk(struct content *, struct span in, bool last, char *out);
+
 /* The reply that the content must get as far as it was read, or R_COUNT: bare
  * newlines, size, and the hops of a loop (RFC 5321 section 6.3). */
 enum reply_name content_fault(const struct content *);

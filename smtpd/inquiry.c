@@ -132,6 +132,7 @@ static const struct topic {
 	{ "MAIL", "MAIL FROM:<address>, parameters as EHLO lists them" },
 	{ "RCPT", "RCPT TO:<address>" },
 	{ "DATA", "DATA, then the message, then a line with a dot alone" },
+	{ "BDAT", "BDAT octets [LAST], then so many octets of the message" },
 	{ "RSET", "RSET ends a transaction" },
 	{ "VRFY", "VRFY address" },
 	{ "EXPN", "EXPN address" },

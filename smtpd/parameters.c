@@ -8,6 +8,7 @@
 
 struct parameter {
 	const char *keyword;
+	uint32_t needs; /* bits of enum extension: one of them */
 	/* False: reply is made. */
 	bool (*set)(struct mail_parameters *, struct span, struct reply *);
 };
@@ -38,6 +39,8 @@ set_size(struct mail_parameters *p, struct span value, struct reply *reply)
 static bool
 set_body(struct mail_parameters *p, struct span value, struct reply *reply)
 {
+	bool binary = (p->offers & EXT_BIT(EXT_BINARYMIME)) != 0;
+
 	if (p->has_body || value.n == 0)
 		return syntax(reply, "BODY=7BIT or BODY=8BITMIME, once");
 	p->has_body = true;
@@ -45,14 +48,16 @@ set_body(struct mail_parameters *p, struct span value, struct reply *reply)
 		p->body = BODY_7BIT;
 	else if (span_is(value, "8BITMIME"))
 		p->body = BODY_8BITMIME;
+	else if (span_is(value, "BINARYMIME") && binary)
+		p->body = BODY_BINARYMIME;
 	else
 		return syntax(reply, "BODY=7BIT or BODY=8BITMIME, once");
 	return true;
 }
 
 static const struct parameter of_mail[] = {
-	{ "SIZE", set_size },
-	{ "BODY", set_body },
+	{ "SIZE", EXT_BIT(EXT_SIZE), set_size },
+	{ "BODY", EXT_BIT(EXT_8BITMIME) | EXT_BIT(EXT_BINARYMIME), set_body },
 };
 
 static bool
@@ -105,7 +110,8 @@ set_one(const struct parameter *table, size_t n, struct mail_parameters *p,
 	if (!is_keyword(keyword) || (valued && !is_value(value)))
 		return syntax(reply, "parameters are KEYWORD=VALUE");
 	for (size_t i = 0; i < n; i++)
-		if (span_is(keyword, table[i].keyword))
+		if ((table[i].needs & p->offers) != 0 &&
+		    span_is(keyword, table[i].keyword))
 			return table[i].set(p, value, reply);
 	return unknown(keyword, reply);
 }
@@ -127,9 +133,10 @@ set_all(const struct parameter *table, size_t n, struct mail_parameters *p,
 }
 
 bool
-parameters_mail(struct mail_parameters *p, struct span in, struct reply *reply)
+parameters_mail(struct mail_parameters *p, uint32_t offers, struct span in,
+    struct reply *reply)
 {
-	*p = (struct mail_parameters){ .body = BODY_7BIT };
+	*p = (struct mail_parameters){ .offers = offers, .body = BODY_7BIT };
 	return set_all(of_mail, sizeof of_mail / sizeof *of_mail, p, in, reply);
 }
 

@@ -25,7 +25,9 @@ _Static_assert(ADDRESS_MAX <= UINT8_MAX, "the length is one octet");
 void
 session_init(struct session *s, const struct session_service *service)
 {
-	*s = (struct session){ .service = service, .phase = PHASE_CONNECT };
+	*s = (struct session){
+		.service = service, .phase = PHASE_CONNECT, .offers = EXT_ALL
+	};
 	buf_init(&s->rcpts, (size_t)service->conf->max_recipients * RCPT_ROOM);
 }
 
@@ -45,7 +47,8 @@ session_reset(struct session *s)
 	s->body = BODY_7BIT;
 	s->terminal = false;
 	s->nrcpts = s->nrefused = 0;
-	if (s->phase == PHASE_MAIL || s->phase == PHASE_DATA)
+	memset(&s->chunks, 0, sizeof s->chunks);
+	if (s->phase >= PHASE_MAIL && s->phase <= PHASE_DATA)
 		s->phase = PHASE_READY;
 }
 
@@ -159,7 +162,8 @@ session_line(struct session *s, enum line_result result, struct span line,
 {
 	char limit[32];
 
-	assert(!s->asking && s->phase >= PHASE_HELO && s->phase <= PHASE_MAIL);
+	assert(!s->asking && s->skip == 0);
+	assert(s->phase >= PHASE_HELO && s->phase <= PHASE_CHUNKS);
 	*st = (struct step){ .command = CMD_UNKNOWN };
 	switch (result) {
 	case LINE_OK:
@@ -354,13 +358,40 @@ session_judge(struct session *s, struct step *st)
 void
 session_done(struct session *s, const struct reply *reply, struct step *st)
 {
-	assert(s->phase == PHASE_DATA);
+	enum reply_command command = s->chunks.any ? CMD_BDAT : CMD_DATA_END;
+
+	assert(s->phase == PHASE_DATA && s->chunks.any == s->chunks.last);
 	session_reset(s);
-	fill_verdict(s, st, CMD_DATA_END, reply);
+	fill_verdict(s, st, command, reply);
 	if (reply_class(&st->reply) == 2) {
 		s->useless = 0;
 		s->accepted++;
 	}
+}
+
+void
+session_chunk(struct session *s, const struct reply *refusal, struct step *st)
+{
+	struct reply taken;
+	char octets[24];
+
+	assert(s->phase == PHASE_DATA && s->chunks.any && !s->chunks.last);
+	s->phase = PHASE_CHUNKS;
+	snprintf(
+	    octets, sizeof octets, "%llu", (unsigned long long)s->chunks.size);
+	reply_make(&taken, R_CHUNK, octets);
+	fill_verdict(s, st, CMD_BDAT, refusal != NULL ? refusal : &taken);
+}
+
+void
+session_skip(struct session *s, struct span *in)
+{
+	size_t n = in->n < s->skip ? in->n : (size_t)s->skip;
+
+	*in = span_skip(*in, n);
+	/* UINT64_MAX: who announces so much is never heard again. */
+	if (s->skip != UINT64_MAX)
+		s->skip -= n;
 }
 
 /* ---- text -------------------------------------------------------------- */
@@ -371,14 +402,24 @@ format_ehlo(const struct session *s, const struct step *st,
     char text[STEP_TEXT_MAX + 1])
 {
 	struct reply line = st->reply;
-	size_t n = reply_format(text, &line, false, true);
+	size_t n = reply_format(text, &line, false, true), last = 0;
 
-	n += (size_t)snprintf(text + n, STEP_TEXT_MAX + 1 - n,
-	    "%s%s%s250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
-	    "250 ENHANCEDSTATUSCODES\r\n",
-	    s->local ? "250-XQUALIFY " : "", s->local ? session_domain(s) : "",
-	    s->local ? "\r\n" : "",
-	    (unsigned long long)s->service->conf->message_size);
+	if (s->local)
+		n += (size_t)snprintf(text + n, STEP_TEXT_MAX + 1 - n,
+		    "250-XQUALIFY %s\r\n", session_domain(s));
+	for (unsigned i = 0; i < EXT_END; i++) {
+		if ((s->offers & EXT_BIT(i)) == 0)
+			continue;
+		last = n;
+		n += (size_t)snprintf(text + n, STEP_TEXT_MAX + 1 - n, "250-%s",
+		    extension_name(i));
+		if (i == EXT_SIZE)
+			n += (size_t)snprintf(text + n, STEP_TEXT_MAX + 1 - n,
+			    " %llu",
+			    (unsigned long long)s->service->conf->message_size);
+		n += (size_t)snprintf(text + n, STEP_TEXT_MAX + 1 - n, "\r\n");
+	}
+	text[last + 3] = ' ';
 	return n;
 }
 
@@ -388,5 +429,7 @@ session_format(const struct session *s, const struct step *st,
 {
 	if (st->command == CMD_EHLO && st->reply.code == 250)
 		return format_ehlo(s, st, text);
-	return reply_format(text, &st->reply, !s->plain, false);
+	return reply_format(text, &st->reply,
+	    !s->plain && (s->offers & EXT_BIT(EXT_ENHANCEDSTATUSCODES)) != 0,
+	    false);
 }

@@ -24,14 +24,16 @@ enum session_phase {
 	PHASE_HELO,    /* greeted */
 	PHASE_READY,   /* HELO or EHLO was given */
 	PHASE_MAIL,    /* a transaction: MAIL was given, perhaps RCPT */
-	PHASE_DATA,    /* content, up to session_done() */
+	PHASE_CHUNKS,  /* BDAT was given, but not the last chunk */
+	PHASE_DATA,    /* content, up to session_done() or session_chunk() */
 	PHASE_END      /* the last reply was given */
 };
 
 enum session_action {
 	ACTION_NONE,	/* the reply is all */
 	ACTION_ASK,	/* ask lookup for s->rcpt, then session_verdict() */
-	ACTION_CONTENT, /* content follows the reply, then session_done() */
+	ACTION_CONTENT, /* content follows the reply, or where there is none this
+			 * chunk of it; then session_done() or session_chunk() */
 	ACTION_CLOSE	/* close when the reply is out */
 };
 
@@ -52,6 +54,7 @@ struct session {
 	enum session_phase phase;
 	bool greeted; /* HELO or EHLO was given */
 	bool plain;   /* by HELO: no extensions, no enhanced codes */
+	uint32_t offers; /* bits of enum extension; the caller's too */
 	bool local;   /* a program of this host; the caller sets it */
 	bool trusted; /* may relay; the caller sets what lookup said */
 	/* The statement that the client came by; NULL: submit.sock, standard
@@ -61,6 +64,7 @@ struct session {
 	enum reply_command asked_by; /* … on RCPT, VRFY or EXPN */
 	uint32_t useless;  /* commands since the last accepted message */
 	uint32_t accepted; /* messages */
+	uint64_t skip;	   /* octets of a refused chunk, before the next line */
 	char helo[SESSION_HELO_MAX + 1];
 
 	/* the transaction */
@@ -69,6 +73,13 @@ struct session {
 	bool terminal; /* by SEND: to a terminal, where nobody is */
 	uint32_t nrcpts, nrefused;
 	struct buf rcpts; /* each a length octet, the text, a NUL */
+	struct {
+		bool any;      /* BDAT it is, not DATA */
+		bool last;     /* the present one */
+		bool too_big;  /* all of them together */
+		uint64_t left; /* octets of the present one; the caller's too */
+		uint64_t size; /* of all so far */
+	} chunks;
 
 	/* the recipient of the last RCPT or VRFY, and the last verdict that
 	 * reaches further */
@@ -94,6 +105,11 @@ bool session_forward(struct session *, struct span address);
 void session_verdict(struct session *, const struct reply *, struct step *);
 /* The content is over, and this is what becomes of it. */
 void session_done(struct session *, const struct reply *, struct step *);
+/* A chunk is over that is not the last: how much came so far, or why the
+ * message will be refused. */
+void session_chunk(struct session *, const struct reply *, struct step *);
+/* Octets of a refused chunk are taken off *in. */
+void session_skip(struct session *, struct span *in);
 /* An end of our own, at any time: a 421 of the catalogue. */
 void session_end(struct session *, enum reply_name, struct step *);
 /* Another lookup answers from now on. */

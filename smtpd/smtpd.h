@@ -3,7 +3,7 @@
  *
  *   listener.c    accepts; single.c instead, where a process is for one session
  *   connection.c  begins, writes, ends; what is read in input.c
- *   session.c     the dialogue (pure), its commands in verbs.c, inquiry.c,
+ *   session.c     the dialogue (pure), its commands in verbs.c, chunk.c, inquiry.c,
  *                 parameters.c
  *   transfer.c    content, and when it goes to queue; the rules for it in
  *                 content.c (pure); how it goes in submit.c
@@ -72,12 +72,12 @@ struct transfer {
 	int pipe;	  /* writing end, or -1 */
 	size_t next_rcpt; /* session_rcpts(): those behind were sent */
 	uint32_t rcpts_sent;
-	bool active;	       /* between DATA and the reply to its end */
-	bool ended;	       /* the end of the data was met */
-	bool large;	       /* not one packet */
-	bool open;	       /* counted in opens */
-	int64_t since;	       /* … since then, timers_now() */
-	uint64_t before;       /* octets that came before that */
+	bool active;	 /* from DATA, or the first BDAT, to the last reply */
+	bool ended;	 /* the end of the data was met */
+	bool large;	 /* not one packet */
+	bool open;	 /* counted in opens */
+	int64_t since;	 /* … since then, timers_now() */
+	uint64_t before; /* octets that came before that */
 	struct event writable; /* the pipe */
 	struct reply answer;   /* to the end of the data; code 0: none yet */
 };
@@ -87,8 +87,8 @@ struct arrival {
 	uint32_t listener; /* index, LISTENER_SUBMIT or LISTENER_STDIN */
 	int in, out; /* one socket, or standard input and output */
 	enum client_from from;
-	struct ip ip;	   /* CLIENT_ADDRESS */
-	uint32_t uid;	   /* CLIENT_LOCAL */
+	struct ip ip; /* CLIENT_ADDRESS */
+	uint32_t uid; /* CLIENT_LOCAL */
 };
 
 struct connection {
@@ -168,7 +168,7 @@ struct smtpd {
 	size_t nlisteners;
 	bool deaf; /* no descriptors left: not accepting for a second */
 	bool stopping;
-	bool single; /* it has its one session, or had */
+	bool single;	      /* it has its one session, or had */
 	struct arrival input; /* standard input, for one from outside */
 
 	uint32_t *free_slots, nfree, nslots; /* numbers for lookup */
@@ -216,7 +216,9 @@ void input_cancel(struct connection *);
 
 /* transfer.c */
 void transfer_init(struct transfer *);
-void transfer_begin(struct connection *);
+void transfer_begin(struct connection *); /* or its next chunk */
+/* False: the session goes on without it (RSET between chunks). */
+bool transfer_wanted(const struct connection *);
 /* The next octets of content; *in begins behind what was taken. */
 void transfer_input(struct connection *, struct span *in);
 void transfer_go(struct connection *); /* as far as queue takes it now */

@@ -66,9 +66,25 @@ transfer_begin(struct connection *c)
 	    ? DOT_CONVERT
 	    : DOT_REJECT;
 
-	transfer_init(t);
-	content_init(&t->content, mode, conf->message_size);
-	t->active = true;
+	if (!t->active) {
+		if (c->session.body == BODY_BINARYMIME)
+			mode = DOT_BINARY;
+		transfer_init(t);
+		content_init(&t->content, mode, conf->message_size);
+		t->active = true;
+	}
+	/* Input that is not there would never come to be taken. */
+	if (c->session.chunks.any && c->session.chunks.left == 0)
+		transfer_input(c, &(struct span){ NULL, 0 });
+}
+
+bool
+transfer_wanted(const struct connection *c)
+{
+	const struct session *s = &c->session;
+
+	return s->phase == PHASE_DATA ||
+	    (s->phase == PHASE_CHUNKS && !s->chunks.too_big);
 }
 
 /* Everything is here, or too much to keep. */
@@ -181,6 +197,34 @@ take(struct connection *c, struct span data)
 		transfer_refuse_named(c, R_LOCAL_ERROR);
 }
 
+/* RFC 3030 section 2: exactly as many octets as were announced; how many of
+ * content. */
+static size_t
+read_chunk(struct connection *c, struct span *in)
+{
+	struct session *s = &c->session;
+	struct transfer *t = &c->transfer;
+	struct span piece = *in;
+
+	if (piece.n > s->chunks.left)
+		piece.n = (size_t)s->chunks.left;
+	*in = span_skip(*in, piece.n);
+	s->chunks.left -= piece.n;
+	t->ended = s->chunks.last && s->chunks.left == 0;
+	return content_chunk(&t->content, piece, t->ended, c->m->content);
+}
+
+/* Every chunk has its reply, when it is there. */
+static void
+chunk_over(struct connection *c)
+{
+	const struct reply *answer = &c->transfer.answer;
+	struct step st;
+
+	session_chunk(&c->session, answer->code != 0 ? answer : NULL, &st);
+	connection_step(c, &st);
+}
+
 void
 transfer_input(struct connection *c, struct span *in)
 {
@@ -188,7 +232,10 @@ transfer_input(struct connection *c, struct span *in)
 	enum reply_name fault;
 	size_t n;
 
-	t->ended = content_read(&t->content, in, c->m->content, &n);
+	if (c->session.chunks.any)
+		n = read_chunk(c, in);
+	else
+		t->ended = content_read(&t->content, in, c->m->content, &n);
 	c->progress = true;
 	fault = content_fault(&t->content);
 	if (fault != R_COUNT)
@@ -196,6 +243,9 @@ transfer_input(struct connection *c, struct span *in)
 	if (t->answer.code == 0)
 		take(c, span_from(c->m->content, n));
 	transfer_go(c);
+	if (t->active && !t->ended && c->session.chunks.any &&
+	    c->session.chunks.left == 0)
+		chunk_over(c);
 }
 
 void

@@ -7,13 +7,15 @@
  */
 #include <errno.h>
 
+#include "smtpd/chunk.h"
 #include "smtpd/inquiry.h"
 #include "smtpd/parameters.h"
 #include "smtpd/verbs.h"
 
 #define IN(phase) (1u << (phase))
 /* RFC 5321 section 4.1.4: these are not bound to any order. */
-#define ALWAYS (IN(PHASE_HELO) | IN(PHASE_READY) | IN(PHASE_MAIL))
+#define ALWAYS \
+	(IN(PHASE_HELO) | IN(PHASE_READY) | IN(PHASE_MAIL) | IN(PHASE_CHUNKS))
 
 struct verb {
 	const char *name;
@@ -37,6 +39,7 @@ expected(enum session_phase phase)
 		[PHASE_HELO] = "HELO or EHLO comes first",
 		[PHASE_READY] = "MAIL comes first",
 		[PHASE_MAIL] = "a transaction is under way",
+		[PHASE_CHUNKS] = "BDAT or RSET comes next",
 	};
 
 	return first[phase];
@@ -181,7 +184,8 @@ do_mail(struct session *s, struct span arg, struct step *st)
 		say(st, R_BAD_SENDER, NULL);
 		return;
 	}
-	if (!parameters_ok(s, arg, st) || !parameters_mail(&p, arg, &st->reply))
+	if (!parameters_ok(s, arg, st) ||
+	    !parameters_mail(&p, s->offers, arg, &st->reply))
 		return;
 	/* RFC 1870 section 6.1 */
 	if (p.has_size && p.size > conf->message_size) {
@@ -263,6 +267,9 @@ do_data(struct session *s, struct span arg, struct step *st)
 		return;
 	if (s->nrcpts > 0 && reply_class(&s->service->queue) != 2) {
 		st->reply = s->service->queue;
+	} else if (s->body == BODY_BINARYMIME) {
+		/* RFC 3030 section 3 */
+		say(st, R_SEQUENCE, "BINARYMIME comes by BDAT");
 	} else if (s->nrcpts > 0) {
 		s->phase = PHASE_DATA;
 		st->action = ACTION_CONTENT;
@@ -282,7 +289,7 @@ do_rset(struct session *s, struct span arg, struct step *st)
 	if (inquiry_has_parameter(arg, st) ||
 	    !stands_alone(arg, "RSET takes no argument", st))
 		return;
-	if (s->phase != PHASE_MAIL)
+	if (s->phase < PHASE_MAIL)
 		s->useless++;
 	session_reset(s);
 	say(st, R_DONE, NULL);
@@ -322,6 +329,8 @@ static const struct verb verbs[] = {
 	{ "MAIL", CMD_MAIL, IN(PHASE_READY), false, do_mail },
 	{ "RCPT", CMD_RCPT, IN(PHASE_MAIL), false, do_rcpt },
 	{ "DATA", CMD_DATA, IN(PHASE_MAIL), false, do_data },
+	{ "BDAT", CMD_BDAT, IN(PHASE_MAIL) | IN(PHASE_CHUNKS), false,
+	    chunk_bdat },
 	{ "EHLO", CMD_EHLO, ALWAYS, false, do_ehlo },
 	{ "HELO", CMD_HELO, ALWAYS, false, do_helo },
 	{ "QUIT", CMD_QUIT, ALWAYS, false, do_quit },
@@ -365,15 +374,15 @@ verbs_run(struct session *s, struct span line, struct step *st)
 		return;
 	}
 	st->command = v->command;
-	if ((v->phases & IN(s->phase)) == 0) {
+	if ((v->phases & IN(s->phase)) == 0)
 		say(st, R_SEQUENCE, expected(s->phase));
-		return;
-	}
-	if (s->service->conf->commands_off & (1u << v->command)) {
+	else if (s->service->conf->commands_off & (1u << v->command))
 		say(st, R_NOT_IMPLEMENTED, NULL);
-		return;
-	}
-	v->run(s, span_trim(arg), st);
+	else
+		v->run(s, span_trim(arg), st);
+	/* Whatever was said, the chunk comes. */
+	if (v->command == CMD_BDAT && st->action == ACTION_NONE)
+		chunk_refused(s, span_trim(arg));
 	/* Its own mistakes are counted by their reply. */
 	if (v->useless && reply_class(&st->reply) == 2)
 		s->useless++;

@@ -167,6 +167,39 @@ dot_read(struct dot_reader *r, struct span *in, char *out, size_t *nout)
 	return ended;
 }
 
+size_t
+dot_chunk(struct dot_reader *r, struct span in, bool last, char *out)
+{
+	uint64_t all = 0;
+	size_t n = 0;
+
+	if (r->mode == DOT_BINARY) {
+		if (in.n > 0)
+			memcpy(out, in.p, in.n);
+		return in.n;
+	}
+	if (r->state == AT_START)
+		r->state = IN_LINE;
+	while (in.n > 0) {
+		size_t k = 0;
+
+		if (r->state == IN_LINE)
+			k = copy_plain(out + n, in.p, in.n, &all);
+		n += k;
+		in = span_skip(in, k);
+		if (in.n == 0)
+			break;
+		n += step(r, in.p[0], out + n, &(bool){ false });
+		if (r->state == AT_START)
+			r->state = IN_LINE;
+		in = span_skip(in, 1);
+	}
+	if (last && r->state == BEHIND_CR)
+		n += bare(r, '\r', out + n);
+	r->eight_bit |= (all & EACH(0x80)) != 0;
+	return n;
+}
+
 void
 dot_writer_init(struct dot_writer *w)
 {

@@ -11,7 +11,9 @@
 
 #include "common/bytes/span.h"
 
-enum dot_mode { DOT_REJECT, DOT_CONVERT };
+/* DOT_BINARY (BODY=BINARYMIME, RFC 3030 section 3): nothing is noted or
+ * changed; with dot_chunk() only. */
+enum dot_mode { DOT_REJECT, DOT_CONVERT, DOT_BINARY };
 
 struct dot_reader {
 	enum dot_mode mode;
@@ -33,6 +35,14 @@ void dot_init(struct dot_reader *, enum dot_mode);
  * content.  Byte by byte gives the same as the whole.
  */
 bool dot_read(struct dot_reader *, struct span *in, char *out, size_t *nout);
+
+/*
+ * The content of a BDAT chunk, or a part of one (RFC 3030): dots mean nothing
+ * in it, and it is as long as was said, but what was said of CR, LF and NUL
+ * holds, also from one chunk to the next.  `last`: nothing follows.  Returns the
+ * octets written to out.  A reader has chunks, or what dot_read() reads.
+ */
+size_t dot_chunk(struct dot_reader *, struct span in, bool last, char *out);
 
 /*
  * The way out: content with CRLF line ends into dot-stuffed form.  A bare CR

@@ -12,7 +12,8 @@
 #include "common/bytes/wire.h"
 
 enum envelope_with { WITH_SMTP, WITH_ESMTP, WITH_LOCAL, WITH_END };
-enum envelope_body { BODY_7BIT, BODY_8BITMIME, BODY_END };
+/* BODY_BINARYMIME (RFC 3030): any octets, lines or not; only ever by BDAT. */
+enum envelope_body { BODY_7BIT, BODY_8BITMIME, BODY_BINARYMIME, BODY_END };
 
 /* What a message of a local client came without, bits: queue adds it. */
 enum envelope_lacks {

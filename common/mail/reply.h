@@ -60,6 +60,7 @@ enum reply_name {
 	R_HELO,			/* 250 HOSTNAME, no enhanced code (RFC 2034) */
 	R_DONE,			/* 250 2.0.0 */
 	R_SENDER_OK,		/* 250 2.1.0 */
+	R_CHUNK,		/* 250 2.0.0 to a BDAT that is not the last */
 	R_RCPT_OK,		/* 250 2.1.5 */
 	R_QUEUED,		/* 250 2.0.0 ID queued */
 	R_DELIVERED,		/* 250 2.0.0 a local delivery is done */
@@ -121,6 +122,7 @@ enum reply_name {
 	R_HOST_GARBAGE,		/* 451 4.5.0 what came was not SMTP */
 	R_MAIL_LOOPS_BACK,	/* 554 5.4.6 best MX is ourselves */
 	R_NO_8BITMIME,		/* 554 5.6.3 the next hop cannot take 8-bit content */
+	R_NO_BINARYMIME,	/* 554 5.6.1 … nor content that is not lines */
 	R_EXPIRED,		/* 554 5.4.7 gave up after `expire` */
 	R_STOPPING,		/* 451 4.3.2 we stop; recorded as not done */
 	R_NOT_RELOADED,		/* 554 5.3.5 to `sallyport reload` */

@@ -40,6 +40,7 @@ listen_put(struct wire_put *w, const struct conf_listen *l)
 	wire_put_u8(w, (uint8_t)l->isolation);
 	wire_put_u8(w, (uint8_t)l->bare_newlines);
 	wire_put_u8(w, (uint8_t)l->refuse);
+	wire_put_u32(w, l->ehlo_without);
 }
 
 static void
@@ -51,6 +52,9 @@ listen_get(struct wire_get *w, struct conf_listen *l)
 	l->isolation = (enum conf_isolation)wire_get_enum(w, ISOLATION_END);
 	l->bare_newlines = (enum conf_newlines)wire_get_enum(w, NEWLINES_END);
 	l->refuse = (enum conf_refuse)wire_get_enum(w, REFUSE_END);
+	l->ehlo_without = wire_get_u32(w);
+	if ((l->ehlo_without & ~EXT_ALL) != 0)
+		w->bad = true;
 }
 
 static void

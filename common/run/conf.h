@@ -10,6 +10,7 @@
 #define CONF_H
 
 #include "common/mail/address.h"
+#include "common/mail/extension.h"
 #include "common/mail/netblock.h"
 #include "common/mail/reply.h"
 
@@ -33,6 +34,7 @@ struct conf_listen {
 	enum conf_isolation isolation;
 	enum conf_newlines bare_newlines;
 	enum conf_refuse refuse;
+	uint32_t ehlo_without;		/* bits of enum extension */
 };
 
 enum conf_users { USERS_SYSTEM, USERS_FILE, USERS_ANY, USERS_END };

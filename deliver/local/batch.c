@@ -124,7 +124,7 @@ say_errno(struct item *it, const char *what)
 
 /* Our own Delivered-To says that it was here already. */
 static bool
-is_looping(struct batch *b, struct item *it, const struct content *c)
+is_looping(struct batch *b, struct item *it, struct content *c)
 {
 	const struct msg_deliver *d = &it->handout->d;
 	struct span rcpt = d->rcpts[it->position].address, head;
@@ -133,6 +133,9 @@ is_looping(struct batch *b, struct item *it, const struct content *c)
 		say_errno(it, "message");
 		return true;
 	}
+	c->header = header_length(head);
+	if (span_starts(span_skip(head, (size_t)c->header), "\r\n"))
+		c->header += 2;
 	if (header_count(head, "Delivered-To", rcpt) == 0 &&
 	    header_count(d->prefix, "Delivered-To", rcpt) == 0)
 		return false;
@@ -163,7 +166,10 @@ static enum stage
 write_item(struct batch *b, struct item *it)
 {
 	const struct msg_deliver *d = &it->handout->d;
-	struct content c = { d->content, it->handout->fd, d->size };
+	struct content c = { .inlined = d->content,
+		.fd = it->handout->fd,
+		.size = d->size,
+		.binary = d->body == BODY_BINARYMIME };
 	struct maildir *dir;
 	int there = 0;
 

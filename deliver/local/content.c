@@ -74,9 +74,14 @@ struct writer {
 
 /* At most CONTENT_BLOCK octets of content. */
 static int
-put(struct writer *w, struct span in)
+put(struct writer *w, struct span in, bool lines)
 {
-	w->n += lf_convert(&w->lf, in, w->out + w->n);
+	if (lines)
+		w->n += lf_convert(&w->lf, in, w->out + w->n);
+	else {
+		memcpy(w->out + w->n, in.p, in.n);
+		w->n += in.n;
+	}
 	if (w->n < CONTENT_BLOCK)
 		return 0;
 	if (write_all(w->fd, w->out, w->n) == -1)
@@ -93,13 +98,17 @@ put_content(struct writer *w, const struct content *c)
 	for (uint64_t at = 0; at < c->size;) {
 		uint64_t left = c->size - at;
 		size_t n = left < sizeof block ? (size_t)left : sizeof block;
-		struct span in = span_from(block, n);
+		bool lines = !c->binary || at < c->header;
+		struct span in;
 
+		if (c->binary && lines && n > c->header - at)
+			n = (size_t)(c->header - at);
+		in = span_from(block, n);
 		if (c->fd == -1)
 			in = span_from(c->inlined.p + at, n);
 		else if (read_at(c->fd, block, n, at) == -1)
 			return -1;
-		if (put(w, in) == -1)
+		if (put(w, in, lines) == -1)
 			return -1;
 		at += n;
 	}

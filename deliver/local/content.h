@@ -14,6 +14,8 @@ struct content {
 	struct span inlined; /* all of it, where fd is -1 */
 	int fd;		     /* -1, or read with pread from 0 to size */
 	uint64_t size;
+	bool binary;	 /* only its header is lines (RFC 3030) … */
+	uint64_t header; /* … the first so many octets */
 };
 
 /* The first CONTENT_HEADER_MAX octets: borrowed from the content, or read into
@@ -22,7 +24,7 @@ int content_head(const struct content *, struct buf *space, struct span *head);
 
 /*
  * `prefix`, which has LF line ends, and the content with its line ends made LF,
- * to a file.  0, or -1 with errno; EIO where there is less content than `size`
+ * to a file; of binary content those of its header, the rest as it is.  0, or -1 with errno; EIO where there is less content than `size`
  * says.
  */
 int content_write(const struct content *, struct span prefix, int out);

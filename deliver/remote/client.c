@@ -51,6 +51,10 @@ note_extension(struct client *c, struct span line)
 		c->pipelining = true;
 	else if (span_is(word, "8BITMIME"))
 		c->eight_bit = true;
+	else if (span_is(word, "CHUNKING"))
+		c->chunking = true;
+	else if (span_is(word, "BINARYMIME"))
+		c->binary = true;
 	else if (span_is(word, "SIZE")) {
 		c->size = true;
 		/* 0 and nothing mean no limit; RFC 1870 section 4. */

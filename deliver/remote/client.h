@@ -68,7 +68,7 @@ struct client {
 	struct buf out; /* the caller sends and drops it */
 
 	/* what the host can do */
-	bool pipelining, eight_bit, size;
+	bool pipelining, eight_bit, size, chunking, binary;
 	uint64_t size_max; /* 0: it did not say */
 
 	/* the transaction */
@@ -83,6 +83,7 @@ struct client {
 	bool refused;	 /* MAIL was: the replies behind it mean nothing */
 	bool reset;	 /* an aborted transaction is open: RSET comes first */
 	bool answered;	 /* the host replied to this transaction */
+	bool chunked;	 /* by BDAT: its octets as they are, and no end */
 	bool seven_bit;	 /* content with an 8-bit octet must not go to it:
 			  * client_lost with R_NO_8BITMIME */
 	bool speechless; /* a command could not be put into `out`: no memory */

@@ -30,5 +30,6 @@ void __attribute__((format(printf, 2, 3)))
 client_say(struct client *, const char *fmt, ...);
 void client_say_mail(struct client *);
 void client_say_rcpt(struct client *, uint32_t i);
+void client_say_bdat(struct client *);
 
 #endif

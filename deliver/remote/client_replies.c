@@ -138,6 +138,7 @@ on_ehlo(struct client *c, const struct reply *r)
 		return client_fail(c, r);
 	/* RFC 5321 section 3.2: a server that knows no EHLO gets HELO. */
 	c->pipelining = c->eight_bit = c->size = false;
+	c->chunking = c->binary = false;
 	c->size_max = 0;
 	c->state = CLIENT_AT_HELO;
 	client_say(c, "HELO %s\r\n", c->hostname);
@@ -203,12 +204,27 @@ rcpt_reply(const struct client *c, const struct reply *r)
 	return out;
 }
 
+/* BDAT has no reply of its own before the content. */
+static enum client_event
+chunk(struct client *c)
+{
+	if (c->naccepted == 0) {
+		c->reset = !c->refused;
+		return client_ready(c);
+	}
+	c->state = CLIENT_SENDING;
+	client_say_bdat(c);
+	return CLIENT_CONTENT;
+}
+
 /* On to the next recipient, or what comes after the last one. */
 static enum client_event
 rcpt_over(struct client *c)
 {
 	bool last = ++c->next == c->nrcpts;
 
+	if (last && c->chunked)
+		return chunk(c);
 	if (last)
 		c->state = CLIENT_AT_DATA;
 	if (c->piped)

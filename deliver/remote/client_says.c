@@ -30,6 +30,8 @@ client_say_mail(struct client *c)
 		client_say(c, " SIZE=%" PRIu64, m->prefix.n + m->size);
 	if (c->eight_bit && m->body == BODY_8BITMIME)
 		client_say(c, " BODY=8BITMIME");
+	if (m->body == BODY_BINARYMIME)
+		client_say(c, " BODY=BINARYMIME");
 	client_say(c, "\r\n");
 }
 
@@ -41,14 +43,24 @@ client_say_rcpt(struct client *c, uint32_t i)
 	client_say(c, "RCPT TO:<%.*s>\r\n", (int)to.n, to.p);
 }
 
-/* All commands up to DATA at once, RFC 2920 section 3.1. */
+/* The whole message is one chunk, RFC 3030 section 2. */
+void
+client_say_bdat(struct client *c)
+{
+	client_say(
+	    c, "BDAT %" PRIu64 " LAST\r\n", c->mail->prefix.n + c->mail->size);
+}
+
+/* All commands up to DATA at once, RFC 2920 section 3.1.  BDAT, which is the
+ * content too, waits for the recipients. */
 static void
 say_all(struct client *c)
 {
 	client_say_mail(c);
 	for (uint32_t i = 0; i < c->nrcpts; i++)
 		client_say_rcpt(c, i);
-	client_say(c, "DATA\r\n");
+	if (!c->chunked)
+		client_say(c, "DATA\r\n");
 }
 
 /* What the host has said it cannot take; RFC 1870 section 6.1. */
@@ -56,6 +68,13 @@ static bool
 too_big(const struct client *c, const struct msg_deliver *mail)
 {
 	return c->size_max > 0 && mail->prefix.n + mail->size > c->size_max;
+}
+
+/* RFC 3030 section 3 */
+static bool
+takes_binary(const struct client *c)
+{
+	return c->chunking && c->binary;
 }
 
 enum client_event
@@ -72,8 +91,12 @@ client_mail(struct client *c, const struct msg_deliver *mail, const bool *done)
 			c->rcpts[c->nrcpts++] = (uint8_t)i;
 	/* RFC 6152 section 3.  Many announce 8-bit content that has none. */
 	c->seven_bit = mail->body == BODY_8BITMIME && !c->eight_bit;
-	if (too_big(c, mail)) {
-		reply_make(&r, R_TOO_BIG, "announced by the host");
+	c->chunked = mail->body == BODY_BINARYMIME;
+	if (too_big(c, mail) || (c->chunked && !takes_binary(c))) {
+		if (too_big(c, mail))
+			reply_make(&r, R_TOO_BIG, "announced by the host");
+		else
+			reply_make(&r, R_NO_BINARYMIME, NULL);
 		client_result_all(c, &r);
 		c->then = client_ready(c);
 		return CLIENT_RESULT;

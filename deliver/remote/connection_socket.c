@@ -94,11 +94,18 @@ fill(struct connection *c, enum reply_name *why)
 	to = buf_reserve(&c->content, DOT_OUT_MAX((size_t)n) + DOT_END_MAX);
 	if (to == NULL)
 		return false;
-	c->content.n += dot_write(&c->dots, span_from(block, (size_t)n), to);
+	if (c->client.chunked) {
+		memcpy(to, block, (size_t)n);
+		c->content.n += (size_t)n;
+	} else
+		c->content.n +=
+		    dot_write(&c->dots, span_from(block, (size_t)n), to);
 	c->sent += (uint64_t)n;
 	if (c->sent < d->prefix.n + d->size)
 		return true;
-	c->content.n += dot_write_end(&c->dots, c->content.p + c->content.n);
+	if (!c->client.chunked)
+		c->content.n +=
+		    dot_write_end(&c->dots, c->content.p + c->content.n);
 	c->ended = true;
 	return true;
 }

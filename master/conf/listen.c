@@ -46,6 +46,23 @@ read_refuse(struct reading *r, const struct setting *s, void *base,
 	setting_wrong(r, s, line, value);
 }
 
+static void
+read_ehlo_without(struct reading *r, const struct setting *s, void *base,
+    unsigned line, const char *value)
+{
+	struct conf_listen *l = base;
+	unsigned i = 0;
+
+	if (*value == '\0') /* {} is none */
+		return;
+	while (i < EXT_END && !span_is(span_of(value), extension_name(i)))
+		i++;
+	if (i == EXT_END)
+		setting_wrong(r, s, line, value);
+	else
+		l->ehlo_without |= EXT_BIT(i);
+}
+
 static const struct setting settings[] = {
 	{ "isolation", read_isolation, "shared", 0, 0, 0,
 	    "\"shared\" or \"session\"", false },
@@ -53,6 +70,10 @@ static const struct setting settings[] = {
 	    "\"reject\" or \"convert\"", false },
 	{ "refuse", read_refuse, "no", 0, 0, 0,
 	    "\"no\", \"connect\" or \"hello\"", false },
+	{ "ehlo_without", read_ehlo_without, NULL, 0, 0, 0,
+	    "a keyword of EHLO: PIPELINING, SIZE, 8BITMIME, CHUNKING, "
+	    "BINARYMIME, ENHANCEDSTATUSCODES",
+	    true },
 };
 
 static void *

@@ -313,7 +313,7 @@ class Talk:
             text = text.encode()
         self.raw(text + b"\r\n")
         verb = text.split(b" ")[0].decode("ascii", "replace").upper()
-        known = ("HELO EHLO MAIL RCPT DATA RSET SEND SOML SAML VRFY EXPN HELP NOOP QUIT "
+        known = ("HELO EHLO MAIL RCPT DATA BDAT RSET SEND SOML SAML VRFY EXPN HELP NOOP QUIT "
                  "TURN").split()
         return self.reply(command or (verb if verb in known else "unknown"))
 

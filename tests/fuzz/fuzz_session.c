@@ -111,12 +111,19 @@ check(struct dialogue *d, const struct step *st)
 	must((st->action == ACTION_CLOSE) == (s->phase == PHASE_END));
 	must((st->action == ACTION_ASK) == s->asking);
 	must((st->action == ACTION_CONTENT) == (s->phase == PHASE_DATA));
+	must(s->skip == 0 || st->reply.code >= 500 ||
+	    s->phase == PHASE_END);
 	rcpts_are_whole(s);
-	if (s->phase != PHASE_MAIL && s->phase != PHASE_DATA)
+	if (s->phase < PHASE_MAIL || s->phase > PHASE_DATA)
 		must(s->nrcpts == 0 || s->phase == PHASE_END);
 	if (s->phase == PHASE_DATA)
-		must(s->nrcpts > 0 && d->let_in && st->reply.code == 354);
-	must((st->reply.code == 0) == (st->action == ACTION_ASK));
+		must(s->nrcpts > 0 && d->let_in &&
+		    st->reply.code == (s->chunks.any ? 0 : 354));
+	if (st->action == ACTION_ASK ||
+	    (st->action == ACTION_CONTENT && s->chunks.any))
+		must(st->reply.code == 0);
+	else
+		must(st->reply.code != 0);
 	if (st->reply.code == 0)
 		return;
 	must(reply_allowed(st->command, st->reply.code));
@@ -130,6 +137,28 @@ check(struct dialogue *d, const struct step *st)
 
 /* ---- the dialogue ---------------------------------------------------------- */
 
+/* True when the last one is over. */
+static bool
+take_chunk(struct dialogue *d, struct span *in, char *out)
+{
+	struct span piece = *in;
+	bool last = d->s.chunks.last;
+	struct step st;
+
+	if (piece.n > d->s.chunks.left)
+		piece.n = (size_t)d->s.chunks.left;
+	*in = span_skip(*in, piece.n);
+	d->s.chunks.left -= piece.n;
+	last = last && d->s.chunks.left == 0;
+	must(content_chunk(&d->content, piece, last, out) <=
+	    DOT_OUT_MAX(piece.n));
+	if (d->s.chunks.left > 0 || last)
+		return last;
+	session_chunk(&d->s, NULL, &st);
+	check(d, &st);
+	return false;
+}
+
 static void
 take_content(struct dialogue *d, struct span *in)
 {
@@ -139,7 +168,9 @@ take_content(struct dialogue *d, struct span *in)
 	struct step st;
 	size_t n;
 
-	if (!content_read(&d->content, in, out, &n))
+	if (d->s.chunks.any && !take_chunk(d, in, out))
+		return;
+	if (!d->s.chunks.any && !content_read(&d->content, in, out, &n))
 		return;
 	fault = content_fault(&d->content);
 	if (fault != R_COUNT)
@@ -163,8 +194,13 @@ take_line(struct dialogue *d, struct span *in)
 		return false;
 	session_line(&d->s, result, line, &st);
 	check(d, &st);
-	if (st.action == ACTION_CONTENT)
-		content_init(&d->content, d->mode, SIZE_MAX_HERE);
+	if (st.action == ACTION_CONTENT && d->s.chunks.size == d->s.chunks.left)
+		content_init(&d->content,
+		    d->s.body == BODY_BINARYMIME ? DOT_BINARY : d->mode,
+		    SIZE_MAX_HERE);
+	if (st.action == ACTION_CONTENT && d->s.chunks.any &&
+	    d->s.chunks.left == 0)
+		take_content(d, &(struct span){ NULL, 0 });
 	if (st.action == ACTION_ASK) {
 		struct reply r = next_verdict(d);
 
@@ -190,7 +226,9 @@ take_all(struct dialogue *d, struct span in, size_t step)
 		in = span_skip(in, k);
 		rest = buf_span(&held);
 		while (rest.n > 0 && d->s.phase != PHASE_END) {
-			if (d->s.phase == PHASE_DATA)
+			if (d->s.skip > 0)
+				session_skip(&d->s, &rest);
+			else if (d->s.phase == PHASE_DATA)
 				take_content(d, &rest);
 			else if (!take_line(d, &rest))
 				break;

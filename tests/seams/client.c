@@ -61,8 +61,9 @@ client_say(int fd, const char *line)
 	client_send(fd, text, (size_t)n);
 }
 
-void
-client_expect(int fd, const char *beginning)
+/* True if others of the same reply follow. */
+static bool
+expect_line(int fd, const char *beginning)
 {
 	char line[4096];
 	size_t n = 0;
@@ -76,6 +77,20 @@ client_expect(int fd, const char *beginning)
 	line[n] = '\0';
 	ck_assert_msg(strncmp(line, beginning, strlen(beginning)) == 0,
 	    "%s, not %s", line, beginning);
+	return line[3] == '-';
+}
+
+void
+client_expect(int fd, const char *beginning)
+{
+	expect_line(fd, beginning);
+}
+
+void
+client_expect_lines(int fd, const char *code)
+{
+	while (expect_line(fd, code))
+		continue;
 }
 
 void

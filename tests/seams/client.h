@@ -13,6 +13,8 @@ void client_send(int fd, const char *, size_t);
 void client_say(int fd, const char *); /* with CRLF */
 /* A line of the server, which begins so. */
 void client_expect(int fd, const char *beginning);
+/* A whole reply, of however many lines. */
+void client_expect_lines(int fd, const char *code);
 /* The end of the connection, and nothing before it. */
 void client_expect_end(int fd);
 

@@ -87,9 +87,7 @@ greet(void)
 	admit();
 	client_expect(house.client, "220 mail.example.org ESMTP");
 	client_say(house.client, "EHLO client.example");
-	for (int i = 0; i < 4; i++)
-		client_expect(house.client, "250-");
-	client_expect(house.client, "250 ");
+	client_expect_lines(house.client, "250");
 }
 
 void

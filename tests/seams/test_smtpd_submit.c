@@ -63,8 +63,7 @@ greet_local(void)
 	client_expect(h->client, "250-mail.example.org");
 	/* No domain is configured. */
 	client_expect(h->client, "250-XQUALIFY mail.example.org");
-	for (int i = 0; i < 4; i++)
-		client_expect(h->client, "250");
+	client_expect_lines(h->client, "250");
 }
 
 static void

@@ -246,6 +246,59 @@ START_TEST(what_is_written_is_one_message_and_reads_back)
 }
 END_TEST
 
+/* By BDAT: what comes out in each mode, and what is noted. */
+static const struct {
+	struct span input, rejected, converted;
+	bool bare, nul;
+} chunked[] = {
+	{ SPAN(""), SPAN(""), SPAN(""), false, false },
+	{ SPAN(".\r\n"), SPAN(".\r\n"), SPAN(".\r\n"), false, false },
+	{ SPAN("a\r\n.\r\n..\r\nb"), SPAN("a\r\n.\r\n..\r\nb"),
+	    SPAN("a\r\n.\r\n..\r\nb"), false, false },
+	{ SPAN("0123456789abcdef\r\n0123456789"),
+	    SPAN("0123456789abcdef\r\n0123456789"),
+	    SPAN("0123456789abcdef\r\n0123456789"), false, false },
+	{ SPAN("a\nb"), SPAN("a\nb"), SPAN("a\r\nb"), true, false },
+	{ SPAN("a\rb"), SPAN("a\rb"), SPAN("a\r\nb"), true, false },
+	{ SPAN("a\r\n\r"), SPAN("a\r\n\r"), SPAN("a\r\n\r\n"), true, false },
+	{ SPAN("\r"), SPAN("\r"), SPAN("\r\n"), true, false },
+	{ SPAN("a\0b"), SPAN("a\0b"), SPAN("ab"), false, true },
+};
+
+static void
+feed_chunks(int row, enum dot_mode mode, size_t step, struct span want,
+    bool bare, bool nul)
+{
+	struct span in = chunked[row].input;
+	struct got g = { .n = 0 };
+
+	dot_init(&g.r, mode);
+	for (bool last = false; !last; g.used += step) {
+		size_t left = in.n - g.used;
+
+		last = left <= step;
+		g.n += dot_chunk(&g.r,
+		    span_from(in.p + g.used, last ? left : step), last,
+		    g.text + g.n);
+	}
+	ck_assert(span_eq(span_from(g.text, g.n), want));
+	ck_assert_int_eq(g.r.bare, bare);
+	ck_assert_int_eq(g.r.nul, nul);
+}
+
+START_TEST(a_chunk_has_no_dots)
+{
+	for (size_t step = 1; step <= 16; step++) {
+		feed_chunks(_i, DOT_REJECT, step, chunked[_i].rejected,
+		    chunked[_i].bare, chunked[_i].nul);
+		feed_chunks(_i, DOT_CONVERT, step, chunked[_i].converted,
+		    chunked[_i].bare, chunked[_i].nul);
+		feed_chunks(
+		    _i, DOT_BINARY, step, chunked[_i].input, false, false);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -263,6 +316,8 @@ main(void)
 	tcase_add_loop_test(t, content_is_stuffed_the_same_in_any_pieces, 0,
 	    sizeof out / sizeof *out);
 	tcase_add_test(t, what_is_written_is_one_message_and_reads_back);
+	tcase_add_loop_test(
+	    t, a_chunk_has_no_dots, 0, (int)(sizeof chunked / sizeof *chunked));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

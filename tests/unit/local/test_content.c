@@ -95,12 +95,13 @@ START_TEST(from_memory_as_from_a_file)
 		for (size_t k = 0; k < size; k++)
 			want += in[k] == '\n' || k + 1 == size;
 		for (int file = 0; file < 2; file++, n++) {
-			struct content c = { span_from(in, size), -1, size };
+			struct content c = { span_from(in, size), -1, size,
+				false, 0 };
 			int to = memfd_create("out", 0);
 
 			if (file)
 				c = (struct content){ SPAN(""),
-					file_of(in, size), size };
+					file_of(in, size), size, false, 0 };
 			ck_assert_int_eq(
 			    content_write(&c, SPAN("P:\n"), to), 0);
 			ck_assert_int_eq(
@@ -119,9 +120,35 @@ START_TEST(from_memory_as_from_a_file)
 }
 END_TEST
 
+/* RFC 3030: what is no text keeps its octets, CRLF and all. */
+START_TEST(binary_content_stays_behind_its_header)
+{
+	static const char in[] = "A: b\r\n\r\nc\r\n\r\r\n\0\n\r";
+	static const char want[] = "P:\nA: b\n\nc\r\n\r\r\n\0\n\r";
+	char out[64];
+
+	for (int file = 0; file < 2; file++) {
+		struct content c = { .inlined = span_from(in, sizeof in - 1),
+			.fd = file ? file_of(in, sizeof in - 1) : -1,
+			.size = sizeof in - 1,
+			.binary = true,
+			.header = 8 };
+		int to = memfd_create("out", 0);
+
+		ck_assert_int_eq(content_write(&c, SPAN("P:\n"), to), 0);
+		ck_assert_int_eq(
+		    pread(to, out, sizeof out, 0), sizeof want - 1);
+		ck_assert_mem_eq(out, want, sizeof want - 1);
+		close(to);
+		if (file)
+			close(c.fd);
+	}
+}
+END_TEST
+
 START_TEST(a_file_that_is_too_short_is_an_error)
 {
-	struct content c = { SPAN(""), file_of("abc", 3), 4 };
+	struct content c = { SPAN(""), file_of("abc", 3), 4, false, 0 };
 	int to = memfd_create("out", 0);
 	struct span head;
 	struct buf space;
@@ -144,14 +171,14 @@ START_TEST(the_head_is_bounded)
 {
 	size_t n = CONTENT_HEADER_MAX + 1;
 	char *p = calloc(1, n);
-	struct content c = { span_from(p, n), -1, n };
+	struct content c = { span_from(p, n), -1, n, false, 0 };
 	struct span head;
 	struct buf space;
 
 	buf_init(&space, CONTENT_HEADER_MAX);
 	ck_assert_int_eq(content_head(&c, &space, &head), 0);
 	ck_assert_uint_eq(head.n, CONTENT_HEADER_MAX);
-	c = (struct content){ SPAN(""), file_of(p, n), n };
+	c = (struct content){ SPAN(""), file_of(p, n), n, false, 0 };
 	ck_assert_int_eq(content_head(&c, &space, &head), 0);
 	ck_assert_uint_eq(head.n, CONTENT_HEADER_MAX);
 	buf_fini(&space);
@@ -198,6 +225,7 @@ main(void)
 	tcase_add_test(t, line_ends_whole_and_in_two_pieces);
 	tcase_add_test(t, line_ends_byte_by_byte);
 	tcase_add_test(t, from_memory_as_from_a_file);
+	tcase_add_test(t, binary_content_stays_behind_its_header);
 	tcase_add_test(t, a_file_that_is_too_short_is_an_error);
 	tcase_add_test(t, the_head_is_bounded);
 	tcase_add_test(t, what_stands_above);

@@ -15,6 +15,13 @@
 		    "PIPELINING\r\n", \
 		    "", "ready;" \
 	}
+#define EHLO_BINARY \
+	{ \
+		FEED, \
+		    "250-mx\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 " \
+		    "BINARYMIME\r\n", \
+		    "", "ready;" \
+	}
 #define EHLO_PLAIN \
 	{ \
 		FEED, "250 mx\r\n", "", "ready;" \
@@ -218,6 +225,39 @@ static const struct script scripts[] = {
 	{ .name = "SIZE without a number", .nrcpts = 1, .size = 5000, .moves = {
 		GREET, { FEED, "250-mx\r\n250 SIZE\r\n", "", "ready;" },
 		{ MAIL, "250 ok\r\n", "MAIL FROM:<s@a.example> SIZE=5005\r\n" R0, "" } } },
+	{ .name = "binary content goes as one chunk", .nrcpts = 2, .binary = true, .moves = {
+		GREET, EHLO_BINARY,
+		{ MAIL, "", "MAIL FROM:<s@a.example> BODY=BINARYMIME\r\n" R0 R1, "" },
+		{ FEED, "250 ok\r\n550 no\r\n250 ok\r\n", "BDAT 105 LAST\r\n",
+		    "result 550 0;content;" },
+		{ SENT, "250 ok\r\n", "", "result 250 1;ready;" } } },
+	{ .name = "binary content, refused while it is sent", .nrcpts = 1, .binary = true,
+	    .moves = {
+		GREET, EHLO_BINARY,
+		{ MAIL, "250 ok\r\n250 ok\r\n", "MAIL FROM:<s@a.example> BODY=BINARYMIME\r\n" R0
+		    "BDAT 105 LAST\r\n", "content;" },
+		{ FEED, "552 too big\r\n", "", "result 552 0;close;" } } },
+	{ .name = "binary content, nobody is there", .nrcpts = 1, .binary = true, .moves = {
+		GREET, EHLO_BINARY,
+		{ MAIL, "250 ok\r\n550 no\r\n", "MAIL FROM:<s@a.example> BODY=BINARYMIME\r\n" R0,
+		    "result 550 0;ready;" },
+		{ MAIL, "", "RSET\r\nMAIL FROM:<s@a.example> BODY=BINARYMIME\r\n" R0, "" } } },
+	{ .name = "binary content, MAIL refused", .nrcpts = 1, .binary = true, .moves = {
+		GREET, EHLO_BINARY,
+		{ MAIL, "550 no\r\n503 x\r\n", "MAIL FROM:<s@a.example> BODY=BINARYMIME\r\n" R0,
+		    "result 550 0;ready;" } } },
+	{ .name = "binary content, a reply too many", .nrcpts = 1, .binary = true,
+	    .whole_only = true, .moves = {
+		GREET, EHLO_BINARY,
+		{ MAIL, "250 ok\r\n250 ok\r\n250 ok\r\n",
+		    "MAIL FROM:<s@a.example> BODY=BINARYMIME\r\n" R0 "BDAT 105 LAST\r\n",
+		    "content;failed 451;" } } },
+	{ .name = "binary content, host has lines only", .nrcpts = 1, .binary = true, .moves = {
+		GREET, EHLO_PIPE, { MAIL, "", "", "result 554 0;ready;" } } },
+	{ .name = "binary content, host has chunks of lines", .nrcpts = 1, .binary = true,
+	    .moves = {
+		GREET, { FEED, "250-mx\r\n250 CHUNKING\r\n", "", "ready;" },
+		{ MAIL, "", "", "result 554 0;ready;" } } },
 	{ .name = "8-bit content, host can", .nrcpts = 1, .eight_bit = true, .moves = {
 		GREET, EHLO_PIPE,
 		{ MAIL, "", "MAIL FROM:<s@a.example> SIZE=105 BODY=8BITMIME\r\n" R0 "DATA\r\n", "" } } },

@@ -6,6 +6,8 @@
  *   C text       a line of the client, CRLF added; \r \n \0 \\ are escapes
  *   LONG n       a line of the client of n octets, CRLF included
  *   S text       the next line of the reply; `*` at its end is any rest
+ *   REST code    the rest of the reply, whatever its text
+ *   D text       octets of a chunk (BDAT), accepted or refused; escapes as in C
  *   L code [scope [text]]  lookup's word: on the client, or a recipient
  *   Q code [text]          the content is over, and queue's word on it
  *   CLOSE        the server closes
@@ -75,7 +77,10 @@ take_step(struct stage *p, const struct step *st)
 
 	p->action = st->action;
 	p->turns++;
-	ck_assert_int_eq(r->code == 0, st->action == ACTION_ASK);
+	/* A chunk is answered behind its octets. */
+	ck_assert_int_eq(r->code == 0,
+	    st->action == ACTION_ASK ||
+		(st->action == ACTION_CONTENT && p->s.chunks.any));
 	if (st->action == ACTION_CLOSE) {
 		ck_assert_int_eq(p->s.phase, PHASE_END);
 		p->closed = true;
@@ -122,16 +127,15 @@ feed(struct stage *p, struct span text)
 	take_step(p, &st);
 }
 
-static void
-client(struct stage *p, struct span text)
+static size_t
+unescape(char *line, size_t max, struct span text)
 {
-	char line[4096];
 	size_t n = 0;
 
 	for (size_t i = 0; i < text.n; i++) {
 		char c = text.p[i];
 
-		ck_assert_uint_lt(n, sizeof line - 2);
+		ck_assert_uint_lt(n, max);
 		if (c == '\\' && i + 1 < text.n) {
 			c = text.p[++i];
 			c = (char)(c == 'r' ? '\r'
@@ -141,8 +145,50 @@ client(struct stage *p, struct span text)
 		}
 		line[n++] = c;
 	}
+	return n;
+}
+
+static void
+client(struct stage *p, struct span text)
+{
+	char line[4096];
+	size_t n = unescape(line, sizeof line - 2, text);
+
 	memcpy(line + n, "\r\n", 2);
 	feed(p, span_from(line, n + 2));
+}
+
+/* As much as was announced, no less, no more; of one that is not the last, its
+ * end is known here. */
+static void
+data(struct stage *p, struct span text)
+{
+	char octets[4096];
+	struct span in =
+	    span_from(octets, unescape(octets, sizeof octets, text));
+	struct step st;
+
+	if (p->s.skip > 0) {
+		session_skip(&p->s, &in);
+		ck_assert_uint_eq(in.n, 0);
+		return;
+	}
+	must_be_read(p);
+	if (p->s.phase != PHASE_DATA || in.n > p->s.chunks.left)
+		wrong(p, "so much is not announced");
+	p->s.chunks.left -= in.n;
+	if (p->s.chunks.left > 0 || p->s.chunks.last)
+		return;
+	session_chunk(&p->s, NULL, &st);
+	take_step(p, &st);
+}
+
+static void
+rest(struct stage *p, struct span want)
+{
+	if (!span_starts(p->unread, "250") || !span_is(want, "250"))
+		wrong(p, "said: %.*s", (int)p->unread.n, p->unread.p);
+	p->unread.n = 0;
 }
 
 static void
@@ -271,6 +317,8 @@ play_line(struct stage *p, struct span text)
 		{ "C", client },
 		{ "LONG", client_long },
 		{ "S", server },
+		{ "D", data },
+		{ "REST", rest },
 		{ "L", lookup },
 		{ "Q", queue },
 		{ "SET", set },

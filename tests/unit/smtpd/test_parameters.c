@@ -17,6 +17,7 @@ static const struct {
 	{ " SIZE=0", 0, true, false, 0, BODY_7BIT },
 	{ " size=12 Body=7bit", 0, true, true, 12, BODY_7BIT },
 	{ "  BODY=8BITMIME  SIZE=1", 0, true, true, 1, BODY_8BITMIME },
+	{ " body=binarymime", 0, false, true, 0, BODY_BINARYMIME },
 	{ " SIZE=00000000000000000001", 0, true, false, 1, BODY_7BIT },
 	{ " SIZE=18446744073709551615", 0, true, false, UINT64_MAX, BODY_7BIT },
 	{ " SIZE=18446744073709551616", 0, true, false, UINT64_MAX, BODY_7BIT },
@@ -44,7 +45,8 @@ START_TEST(parameters_of_mail)
 	struct mail_parameters p;
 	struct reply r = { .code = 0 };
 
-	ck_assert_int_eq(parameters_mail(&p, span_of(mail[_i].text), &r),
+	ck_assert_int_eq(
+	    parameters_mail(&p, EXT_ALL, span_of(mail[_i].text), &r),
 	    mail[_i].code == 0);
 	ck_assert_uint_eq(r.code, mail[_i].code);
 	if (r.code != 0)
@@ -66,7 +68,7 @@ START_TEST(each_truncation_has_one_answer)
 
 	for (size_t n = 0; n <= sizeof whole - 1; n++) {
 		r.code = 0;
-		if (parameters_mail(&p, span_from(whole, n), &r)) {
+		if (parameters_mail(&p, EXT_ALL, span_from(whole, n), &r)) {
 			taken++;
 			ck_assert_uint_eq(r.code, 0);
 		} else
