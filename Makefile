@@ -137,7 +137,7 @@ LINKS	= mailq newaliases
 BIN_ONLY = $(filter-out sendmail $(LINKS),$(BIN))
 UNITS	= $(wildcard etc/*.service etc/*.socket)
 PAGES	= $(wildcard etc/*.[1-8] */*.[1-8] */*/*.[1-8])
-DOCS	= README INSTALL LICENSE
+DOCS	= README INSTALL LICENSE REPLIES
 page	= $(PREFIX)/share/man/man$(subst .,,$(suffix $1))/$(notdir $1)
 
 # All that install makes: what uninstall removes.  Beside it, where there is

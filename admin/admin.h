@@ -16,6 +16,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
 /* What every verb gets. */
 struct admin {
 	const char *conf_file; /* -c, or the installed one */
+	bool named_conf;       /* -c */
 	int argc;	       /* the words behind the verb (and -c FILE) */
 	char **argv;
 	struct conf *conf; /* after admin_connect */
@@ -87,5 +88,6 @@ int verb_reload(struct admin *);
 int verb_stop(struct admin *);
 int verb_queue(struct admin *);
 int verb_trace(struct admin *);
+int verb_reply(struct admin *);
 
 #endif

@@ -25,6 +25,8 @@ static const struct verb {
 	    "list|count|show|cat|retry|delete [-n] [--json] [SELECTOR...]",
 	    "look at the queue, and change it" },
 	{ "trace", verb_trace, "[--json] ID", "what happened to a message" },
+	{ "reply", verb_reply, "[--json] [NAME|CODE]",
+	    "what a reply means: its cause and remedy" },
 };
 
 static const char *current = "";
@@ -88,6 +90,7 @@ main(int argc, char **argv)
 		if (a.argc < 2)
 			usage("-c needs the name of a configuration file");
 		a.conf_file = a.argv[1];
+		a.named_conf = true;
 		a.argc -= 2;
 		a.argv += 2;
 	}

@@ -129,5 +129,6 @@ configuration_read(struct master *m, const char *file)
 	m->current = configuration_new(buf_span(&blob), 1);
 	if (m->current == NULL)
 		err(1, "the configuration came out damaged");
+	conf_use_replies(&m->current->conf);
 	buf_fini(&blob);
 }

@@ -31,6 +31,7 @@ static bool
 is_reply(const struct reply *r, const char *name)
 {
 	const struct reply_row *row;
+	const char *text;
 	enum reply_name which;
 	size_t n;
 
@@ -38,13 +39,14 @@ is_reply(const struct reply *r, const char *name)
 		return false;
 	row = reply_row(which);
 	/* Without what is told of the case; see reply_make. */
-	n = strcspn(row->text, "%");
-	while (n > 0 && (row->text[n - 1] == ' ' || row->text[n - 1] == ':'))
+	text = reply_text_of(which);
+	n = strcspn(text, "%");
+	while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == ':'))
 		n--;
 	return r->code == row->code && r->esc.class == row->esc.class &&
 	    r->esc.subject == row->esc.subject &&
 	    r->esc.detail == row->esc.detail &&
-	    strncmp(r->text, row->text, n) == 0;
+	    strncmp(r->text, text, n) == 0;
 }
 
 bool
@@ -216,6 +218,7 @@ expect_ask(const struct conf *conf, bool root)
 		fprintf(stderr, "expect: out of memory\n");
 		return 1;
 	}
+	conf_use_replies(conf);
 	confine(conf, root);
 	event_base_loopexit(a.base, &limit);
 	ask_next(&a);

@@ -182,6 +182,7 @@ take_over(struct master *m)
 		return;
 	}
 	m->current = m->reload.next;
+	conf_use_replies(&m->current->conf);
 	m->reload.next = NULL;
 	/* In this order: with its settings first, queue learns of the new
 	 * agents, and then hands out nothing to the old ones. */

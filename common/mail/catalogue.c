@@ -202,6 +202,50 @@ static const struct reply_row rows[R_COUNT] = {
 	    "RFC 3463 section 3.4", SCOPE_MESSAGE },
 };
 
+static const char *own[R_COUNT];
+
+void
+reply_set_text(enum reply_name name, const char *text)
+{
+	assert(name < R_COUNT);
+	own[name] = text;
+}
+
+const char *
+reply_text_of(enum reply_name name)
+{
+	const char *text = reply_row(name)->text;
+
+	return own[name] != NULL ? own[name] : text;
+}
+
+const char *
+reply_text_wrong(enum reply_name name, const char *text)
+{
+	const char *row = reply_row(name)->text;
+	size_t n = strlen(text), places = 0;
+
+	if (n == 0 || n > REPLY_OWN_MAX)
+		return "a text of 1 to 200 characters";
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] < ' ' || text[i] > '~')
+			return "printable ASCII";
+		places += text[i] == '%';
+	}
+	if (text[0] >= '0' && text[0] <= '9')
+		return "a text that does not look like a code";
+	if (places > (strchr(row, '%') != NULL ? 1 : 0))
+		return strchr(row, '%') != NULL ? "at most one %"
+						: "a text without %";
+	/* RFC 5321 section 4.2 wants the host's name or the address there, and
+	 * clients take the id of a message from it. */
+	if (row[0] == '%' && (text[0] != '%' || (text[1] != ' ' && n > 1)))
+		return "% at its beginning";
+	if (strstr(row, "<%>") != NULL && strstr(text, "<%>") == NULL)
+		return "<%> in it";
+	return NULL;
+}
+
 const struct reply_row *
 reply_row(enum reply_name name)
 {

@@ -35,7 +35,8 @@ void
 reply_make(struct reply *r, enum reply_name name, const char *arg)
 {
 	const struct reply_row *row = reply_row(name);
-	struct span rest = span_of(row->text);
+	const char *text = reply_text_of(name);
+	struct span rest = span_of(text);
 	struct text_end t = { r->text, 0 };
 	struct span head = span_cut(&rest, '%');
 
@@ -44,7 +45,7 @@ reply_make(struct reply *r, enum reply_name name, const char *arg)
 	r->scope = row->scope;
 	r->source = BY_US;
 	append(&t, head);
-	if (head.n < strlen(row->text) && arg != NULL)
+	if (head.n < strlen(text) && arg != NULL)
 		append(&t, span_of(arg));
 	append(&t, t.n == 0 ? span_trim(rest) : rest);
 	finish(&t);

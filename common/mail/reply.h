@@ -138,7 +138,23 @@ struct reply_row {
 	enum reply_scope scope;	/* the usual one; the caller may widen or narrow */
 };
 
+/* For people; see meaning.c. */
+struct reply_meaning {
+	const char *cause, *remedy;
+};
+
 const struct reply_row *reply_row(enum reply_name);
+const struct reply_meaning *reply_meaning(enum reply_name);
+
+/* The administrator's own text instead of the row's; NULL is the row's again.
+ * Borrowed: it must stay until the next call.  Of this process, from now on. */
+void reply_set_text(enum reply_name, const char *text);
+const char *reply_text_of(enum reply_name); /* the one in force */
+#define REPLY_OWN_MAX 200
+/* What is wrong with it as a text for this reply, or NULL: it is printable
+ * ASCII, at most REPLY_OWN_MAX octets with at most one '%', begins with no digit,
+ * and keeps what the row's own text begins with or has in brackets. */
+const char *reply_text_wrong(enum reply_name, const char *text);
 bool reply_by_name(struct span name, enum reply_name *);
 
 /* A reply of the catalogue; arg (NULL is "") goes where the row has its '%', cut

@@ -165,6 +165,26 @@ expect_get(struct wire_get *w, struct conf_expect *e)
 	e->line = wire_get_u32(w);
 }
 
+static void
+own_put(struct wire_put *w, const struct conf_reply *r)
+{
+	wire_put_u16(w, (uint16_t)r->name);
+	wire_put_str(w, r->text);
+}
+
+static void
+own_get(struct wire_get *w, struct conf_reply *r)
+{
+	uint16_t name = wire_get_u16(w);
+
+	wire_get_str(w, r->text, sizeof r->text);
+	if (name >= R_COUNT ||
+	    reply_text_wrong((enum reply_name)name, r->text) != NULL)
+		w->bad = true;
+	else
+		r->name = (enum reply_name)name;
+}
+
 /* --- numbers ----------------------------------------------------------- */
 
 static void
@@ -276,6 +296,9 @@ lists_put(struct wire_put *w, const struct conf *c)
 	wire_put_u32(w, (uint32_t)c->nexpects);
 	for (size_t i = 0; i < c->nexpects; i++)
 		expect_put(w, &c->expects[i]);
+	wire_put_u32(w, (uint32_t)c->nreplies);
+	for (size_t i = 0; i < c->nreplies; i++)
+		own_put(w, &c->replies[i]);
 }
 
 #define LIST_MAX 65536 /* domains, routes and so on */
@@ -304,6 +327,9 @@ lists_get(struct wire_get *w, struct conf *c)
 	c->expects = list_new(w, &c->nexpects, LIST_MAX, sizeof *c->expects);
 	for (size_t i = 0; i < c->nexpects && !w->bad; i++)
 		expect_get(w, &c->expects[i]);
+	c->replies = list_new(w, &c->nreplies, R_COUNT, sizeof *c->replies);
+	for (size_t i = 0; i < c->nreplies && !w->bad; i++)
+		own_get(w, &c->replies[i]);
 }
 
 /* --- the whole --------------------------------------------------------- */
@@ -347,7 +373,17 @@ conf_free(struct conf *c)
 	free(c->relay_from);
 	free(c->resolvers);
 	free(c->expects);
+	free(c->replies);
 	*c = (struct conf){ .nlistens = 0 };
+}
+
+void
+conf_use_replies(const struct conf *c)
+{
+	for (size_t i = 0; i < R_COUNT; i++)
+		reply_set_text((enum reply_name)i, NULL);
+	for (size_t i = 0; c != NULL && i < c->nreplies; i++)
+		reply_set_text(c->replies[i].name, c->replies[i].text);
 }
 
 /* All of fd.  A file is read from its start, wherever it stands: several

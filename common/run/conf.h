@@ -75,6 +75,11 @@ struct conf_expect {
 	uint32_t line;			/* in the file, for the error */
 };
 
+struct conf_reply {
+	enum reply_name name;
+	char text[REPLY_OWN_MAX + 1];
+};
+
 struct conf_resolver {
 	char address[IP_TEXT_MAX + 8];	/* "127.0.0.1@5353", libunbound's form */
 };
@@ -122,6 +127,8 @@ struct conf {
 	struct netblock *relay_from;
 	struct conf_resolver *resolvers; /* none: those of /etc/resolv.conf */
 	struct conf_expect *expects;
+	size_t nreplies;
+	struct conf_reply *replies;	/* texts of our own */
 };
 
 /* The smallest segment_size that takes a message for so many recipients, as
@@ -132,6 +139,9 @@ void conf_put(struct wire_put *, const struct conf *);
 /* 0, or -1 with errno EBADMSG; *c is then empty and need not be freed. */
 int conf_get(struct wire_get *, struct conf *);
 void conf_free(struct conf *);
+/* From now on this process says its replies in the texts of *c, which must stay
+ * until the next call; NULL: in those of the catalogue. */
+void conf_use_replies(const struct conf *c);
 
 /* Read and decode all of a descriptor.  NULL with errno.  To be freed by
  * conf_free and free. */

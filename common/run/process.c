@@ -158,6 +158,7 @@ on_settings(void *arg, struct ipc_msg *m)
 		/* Restarted, it gets it all the same. */
 		fatal("configuration");
 	}
+	conf_use_replies(p->conf);
 	p->ops->configured(p);
 	conf_free(old);
 	free(old);
@@ -407,6 +408,7 @@ set_up(struct skeleton *k, const struct process_ops *ops)
 	if (p->conf == NULL)
 		fatal("configuration");
 	close(k->conf_fd);
+	conf_use_replies(p->conf);
 	ops->prepare(p);
 	return 0;
 }

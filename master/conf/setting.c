@@ -17,8 +17,10 @@ setting_place(size_t i)
 		return setting_domain();
 	case 3:
 		return setting_route();
-	default:
+	case 4:
 		return setting_expect();
+	default:
+		return setting_reply();
 	}
 }
 

@@ -53,7 +53,7 @@ struct setting_place {
 	void (*close)(struct reading *, void *base, unsigned line);
 };
 
-#define SETTING_PLACES 5
+#define SETTING_PLACES 6
 /* The top is 0. */
 const struct setting_place *setting_place(size_t i);
 
@@ -63,6 +63,7 @@ const struct setting_place *setting_listen(void);
 const struct setting_place *setting_domain(void);
 const struct setting_place *setting_route(void);
 const struct setting_place *setting_expect(void);
+const struct setting_place *setting_reply(void);
 /* Behind the whole file: the listeners that are named are there. */
 void expect_listeners(struct reading *);
 /* Behind the whole file: the listeners that are named are there. */

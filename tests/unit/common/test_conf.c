@@ -55,6 +55,10 @@ static struct netblock relay_from[] = {
 	{ .ip = { { [15] = 1 } }, .bits = 128 },
 };
 static struct conf_resolver resolvers[] = { { "127.0.0.1@5353" } };
+static struct conf_reply replies[] = {
+	{ .name = R_RELAY_DENIED, .text = "Ask us: %" },
+	{ .name = R_DONE, .text = "Fine" },
+};
 static struct conf_expect expects[] = {
 	{ .sender = "",
 	    .rcpt = "alice@example.org",
@@ -105,6 +109,8 @@ static const struct conf full = {
 	.nrelay_from = 2,
 	.nresolvers = 1,
 	.nexpects = 1,
+	.nreplies = 2,
+	.replies = replies,
 	.listens = listens,
 	.domains = domains,
 	.routes = routes,
@@ -154,6 +160,8 @@ same_lists(const struct conf *c)
 	ck_assert_mem_eq(c->resolvers, resolvers, sizeof resolvers);
 	ck_assert_uint_eq(c->nexpects, 1);
 	ck_assert_mem_eq(c->expects, expects, sizeof expects);
+	ck_assert_uint_eq(c->nreplies, 2);
+	ck_assert_mem_eq(c->replies, replies, sizeof replies);
 }
 
 START_TEST(what_was_put_comes_back)

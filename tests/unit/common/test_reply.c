@@ -41,6 +41,69 @@ START_TEST(every_row_is_whole)
 }
 END_TEST
 
+START_TEST(every_row_has_its_meaning)
+{
+	const struct reply_meaning *m = reply_meaning(_i);
+
+	ck_assert_msg(m->cause != NULL && m->remedy != NULL, "%s",
+	    reply_row(_i)->name);
+	ck_assert_str_ne(m->cause, "");
+	ck_assert_str_ne(m->remedy, "");
+	is_printable(m->cause);
+	is_printable(m->remedy);
+	ck_assert_ptr_null(reply_text_wrong(_i, reply_row(_i)->text));
+}
+END_TEST
+
+START_TEST(texts_of_our_own)
+{
+	static const struct {
+		enum reply_name name;
+		const char *text, *right;
+	} rows[] = {
+		{ R_RELAY_DENIED, "Ask help@example.org", NULL },
+		{ R_RELAY_DENIED, "No relaying for %, ask us", NULL },
+		{ R_RELAY_DENIED, "", "1 to 200" },
+		{ R_RELAY_DENIED, "% and %", "one %" },
+		{ R_RELAY_DENIED, "a\r\nb", "printable" },
+		{ R_RELAY_DENIED, "caf\303\251", "printable" },
+		{ R_RELAY_DENIED, "250 OK", "code" },
+		{ R_DONE, "fine %", "without %" },
+		{ R_QUEUED, "% taken", NULL },
+		{ R_QUEUED, "taken as %", "beginning" },
+		{ R_QUEUED, "%taken", "beginning" },
+		{ R_USER_MOVED, "gone to <%>", NULL },
+		{ R_USER_MOVED, "gone to %", "<%>" },
+	};
+	char huge[REPLY_OWN_MAX + 2];
+	struct reply r;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *right =
+		    reply_text_wrong(rows[i].name, rows[i].text);
+
+		if (rows[i].right == NULL)
+			ck_assert_msg(right == NULL, "%s", rows[i].text);
+		else
+			ck_assert_msg(right != NULL &&
+				strstr(right, rows[i].right) != NULL,
+			    "%s", rows[i].text);
+	}
+	memset(huge, 'x', sizeof huge);
+	huge[REPLY_OWN_MAX + 1] = '\0';
+	ck_assert_ptr_nonnull(reply_text_wrong(R_DONE, huge));
+	huge[REPLY_OWN_MAX] = '\0';
+	ck_assert_ptr_null(reply_text_wrong(R_DONE, huge));
+	reply_set_text(R_RELAY_DENIED, rows[1].text);
+	reply_make(&r, R_RELAY_DENIED, "you");
+	ck_assert_str_eq(r.text, "No relaying for you, ask us");
+	ck_assert_uint_eq(r.code, 550);
+	reply_set_text(R_RELAY_DENIED, NULL);
+	reply_make(&r, R_RELAY_DENIED, "you");
+	ck_assert_str_eq(r.text, "Relaying denied: you");
+}
+END_TEST
+
 START_TEST(every_row_is_for_some_command)
 {
 	unsigned commands = 0;
@@ -283,6 +346,8 @@ main(void)
 
 	tcase_add_loop_test(t, every_row_is_whole, 0, R_COUNT);
 	tcase_add_loop_test(t, every_row_is_for_some_command, 0, R_COUNT);
+	tcase_add_loop_test(t, every_row_has_its_meaning, 0, R_COUNT);
+	tcase_add_test(t, texts_of_our_own);
 	tcase_add_loop_test(
 	    t, every_row_makes_a_line_with_and_without_argument, 0, R_COUNT);
 	tcase_add_test(t, arguments_go_where_the_row_has_them);
