@@ -134,8 +134,8 @@ schedule_set_limits(struct schedule *s, const struct schedule_limits *limits)
 	struct destination *d;
 
 	s->limits = *limits;
-	RB_FOREACH(d, key_tree, &s->keys)
-	destination_turn(s, d);
+	RB_FOREACH (d, key_tree, &s->keys)
+		destination_turn(s, d);
 }
 
 void
