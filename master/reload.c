@@ -117,9 +117,18 @@ refuse_helped(struct master *m, const char *what, int status)
 static void
 on_limit(evutil_socket_t fd, short what, void *arg)
 {
+	struct master *m = arg;
+	const struct child *c;
+	const char *who = "config";
+
 	(void)fd;
 	(void)what;
-	refuse_with(arg, "the new processes", "not ready in time");
+	if (m->reload.stage == RELOAD_EXPECT)
+		who = "expect";
+	TAILQ_FOREACH (c, &m->children, link)
+		if (c->role == ROLE_NEXT && !c->ready)
+			who = peer_name(c->kind);
+	refuse_with(m, who, "not ready in time");
 }
 
 void
