@@ -31,6 +31,7 @@ static const struct reply_meaning meanings[R_COUNT] = {
 	[R_WILL_FORWARD] = { "the address stands in the file of `moved'; mail "
 			     "goes to the new one",
 	    "tell the sender of the new address, or set moved_reply" },
+	[R_CHUNK] = { "a BDAT that is not the last was taken", NOTHING },
 	[R_DATA] = { "the message may be sent", NOTHING },
 	[R_SHUTDOWN] = { "the service stops or is restarted",
 	    "the client tries again by itself" },
@@ -161,6 +162,9 @@ static const struct reply_meaning meanings[R_COUNT] = {
 	[R_NO_8BITMIME] = { "the message has 8-bit content, and the next hop "
 			    "does not offer 8BITMIME",
 	    "send it in quoted-printable or base64, or by another route" },
+	[R_NO_BINARYMIME] = { "the message came as BINARYMIME, and the next "
+			      "hop does not take that",
+	    "send it in base64, or by another route" },
 	[R_EXPIRED] = { "it was tried until `expire' was over",
 	    "the reply before it says what was wrong" },
 	[R_STOPPING] = { "the service stops",
