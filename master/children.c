@@ -151,10 +151,9 @@ child_start(struct child *c)
 	}
 	c->channel =
 	    channel_new(m->base, fds[0], c->kind, messages_from(c->kind), c);
-	if (c->channel == NULL) {
-		close(fds[0]);
+	if (c->channel == NULL)
 		child_kill(c);
-	} else if (c->kind == PEER_LOGGER)
+	else if (c->kind == PEER_LOGGER)
 		give_logs(c);
 	return true;
 }
@@ -271,10 +270,8 @@ child_free(struct child *c)
 	if (c->restart != NULL)
 		event_free(c->restart);
 	child_log_close(c);
-	if (c->client != -1) {
+	if (c->client != -1)
 		session_refuse(c);
-		close(c->client);
-	}
 	if (c->role == ROLE_SESSION)
 		sessions_count(c->master, -1);
 	generation_unref(c->generation);

@@ -333,7 +333,7 @@ void sessions_listen(struct master *);
 void sessions_count(struct master *, int more);
 /* It is ready, and has its peers. */
 void session_begin(struct child *);
-/* It ends without having had its client. */
+/* It ends without having had its client, which hears 421. */
 void session_refuse(const struct child *);
 
 /* watch.c: who still answers. */

@@ -105,21 +105,28 @@ sessions_count(struct master *m, int more)
 
 /* ---- our own ------------------------------------------------------------ */
 
-void
-session_refuse(const struct child *c)
+static void
+refuse(const struct master *m, const struct generation *g, int fd)
 {
 	char line[REPLY_LINE_MAX + 1];
 	struct reply r;
 	size_t n;
 
-	reply_make(&r, R_NO_SERVICE, c->generation->conf.hostname);
+	reply_make(&r, R_NO_SERVICE, g->conf.hostname);
 	n = reply_format(line, &r, true, false);
 	/* Nothing was written to it before: it takes a line, or it is gone. */
-	if (write(c->client, line, n) == -1)
+	if (write(fd, line, n) == -1)
 		log_warn("turned_away", log_errno(errno));
 	else
 		log_warn("turned_away",
-		    log_num("sessions", (int64_t)c->master->nsessions));
+		    log_num("sessions", (int64_t)m->nsessions));
+	close(fd);
+}
+
+void
+session_refuse(const struct child *c)
+{
+	refuse(c->master, c->generation, c->client);
 }
 
 static void
@@ -129,7 +136,7 @@ begin(struct session_listener *l, int fd, const struct sockaddr *from)
 	struct child *c = new_session(m, l->generation);
 
 	if (c == NULL) {
-		close(fd);
+		refuse(m, l->generation, fd);
 		return;
 	}
 	c->client = fd;

@@ -144,7 +144,6 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	c->channel =
 	    channel_new(k->process->base, fd, PEER_ADMIN, &client_ops, c);
 	if (c->channel == NULL) {
-		close(fd);
 		free(c);
 		return;
 	}

@@ -69,7 +69,7 @@ struct channel_ops {
 	void (*closed)(void *arg, bool bad);
 };
 
-/* Takes over fd.  NULL with errno. */
+/* Takes over fd, and has closed it where it returns NULL, with errno. */
 struct channel *channel_new(struct event_base *, int fd, enum peer,
     const struct channel_ops *, void *arg);
 void channel_free(struct channel *);	/* NULL is fine; legal in a handler too;

@@ -1,6 +1,7 @@
 """Processes for one session each: isolation = "session", inetd, a pipe; and what
 can be seen by breaking into one."""
 import concurrent.futures
+import itertools
 import os
 import pathlib
 import platform
@@ -256,6 +257,38 @@ class NoProcess(House):
         self.assertEqual(self.talk()("NOOP"), 250)
         self.assertEqual(len(self.service.events("turned_away")), 3)
         self.assertEqual(self.service.stop(), 0)
+
+
+class NoDescriptors(House):
+    def limit(self, n):
+        """Its user may do that."""
+        argv = ["prlimit", f"--pid={self.service.master_pid()}", f"--nofile={n}:"]
+        if IS_ROOT:
+            argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *argv]
+        subprocess.run(argv, check=True, timeout=30)
+
+    def free(self, n):
+        """Master may open so many more."""
+        master = self.service.master_pid()
+        used = {int(fd) for fd in os.listdir(f"/proc/{master}/fd")}
+        self.limit(next(i for i in itertools.count() if i not in used
+                        and i - len([u for u in used if u < i]) == n))
+
+    def test_it_gets_421_or_waits(self):
+        first = self.talk()
+        self.free(1)
+        t = self.connect(greet=False)
+        self.assertEqual(t.reply("connect"), 421)
+        self.assertIn("421 4.3.2 mx.example", t.lines[0])
+        self.assertTrue(t.closed())
+        self.free(0)
+        late = socket.create_connection((HOST, self.port), 30 * SLOW)
+        self.addCleanup(late.close)
+        wait_for(lambda: self.service.events("accept"))
+        self.assertEqual(first("NOOP"), 250)
+        self.limit(1000)
+        self.assertEqual(late.recv(3), b"220")
+        self.end()
 
 
 # --- what one of them is and has -------------------------------------------------
