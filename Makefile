@@ -14,7 +14,7 @@ CPPFLAGS += -D_GNU_SOURCE -I. -DSYSCONFDIR='"$(SYSCONFDIR)"'
 CFLAGS	?= -O2 -g
 override CFLAGS += -std=c17 $(WARN) $(HARDEN) $(SANITIZE)
 LDFLAGS	+= -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANITIZE)
-LDLIBS	= -lbsd -lsodium -lseccomp -levent_core -pthread
+LDLIBS	= -lbsd -lsodium -lseccomp -levent_core -lidn2 -pthread
 
 # A folder is a library of its own, but for its main.c; a program is a main.c
 # with its folder and common/.  Nothing links two folders together.
@@ -223,7 +223,7 @@ $(O)/fuzz/fuzz_session: $(addprefix smtpd/,session.c verbs.c chunk.c inquiry.c p
 $(O)/fuzz/%: tests/fuzz/%.c $(wildcard common/bytes/*.[ch] common/mail/*.[ch])
 	@mkdir -p $(@D)
 	clang $(CPPFLAGS) -std=c17 -O2 -g $(WARN) -fno-sanitize-recover=all \
-	    -fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^)
+	    -fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^) -lidn2
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

@@ -256,7 +256,7 @@ to_new_address(struct question *q, struct span address)
 	struct address old = q->address;
 
 	if (++q->moves > MOVES_MAX ||
-	    address_parse(&q->address, address) == -1) {
+	    address_parse_utf8(&q->address, address) == -1) {
 		log_warn("moves_in_circles", log_str("rcpt", old.text));
 		refuse(q, R_TABLE_ERROR);
 	} else if (q->domain->moved_tell)
@@ -333,7 +333,7 @@ parse(struct question *q, struct span rcpt)
 			span_of(conf->domains[0].name)))
 			to = span_of(text);
 	}
-	return address_parse(&q->address, to) == 0;
+	return address_parse_utf8(&q->address, to) == 0;
 }
 
 void

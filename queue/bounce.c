@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/bytes/id.h"
+#include "common/bytes/utf8.h"
 #include "common/mail/header.h"
 #include "common/mail/received.h"
 #include "queue/bounce.h"
@@ -18,6 +19,7 @@
 struct writer {
 	struct buf *b;
 	int failed;
+	bool global; /* the sender's address is UTF-8, and so may all be */
 };
 
 static void
@@ -44,6 +46,35 @@ clean(struct writer *w, struct span s)
 	for (size_t i = 0; i < n; i++)
 		p[i] = s.p[i] >= ' ' && s.p[i] <= '~' ? s.p[i] : '?';
 	w->b->n += n;
+}
+
+/*
+ * RFC 6533 section 3: an address that is not ASCII stands as it is where the
+ * reader has such an address too, else as \x{HEX}, so that any host may pass on
+ * the report.  What is here was parsed: it is UTF-8.
+ */
+static void
+address(struct writer *w, struct span s)
+{
+	char point[16];
+
+	if (!utf8_beyond_ascii(s)) {
+		clean(w, s);
+		return;
+	}
+	while (s.n > 0 && w->failed == 0) {
+		struct span from = s;
+		int32_t v = utf8_next(&s);
+
+		if (v == -1)
+			return;
+		if (w->global || (v < 0x80 && v != '\\')) {
+			w->failed = buf_add(w->b, from.p, from.n - s.n);
+			continue;
+		}
+		snprintf(point, sizeof point, "\\x{%X}", (unsigned)v);
+		text(w, point);
+	}
 }
 
 static void
@@ -90,7 +121,7 @@ head(struct writer *w, const struct bounce *b, const char *boundary)
 	text(w, "From: Mail Delivery System <MAILER-DAEMON@");
 	text(w, b->hostname);
 	text(w, ">\r\nTo: <");
-	clean(w, b->sender);
+	address(w, b->sender);
 	text(w, ">\r\nSubject: Your message could not be delivered\r\n");
 	date(w, "Date: ", b->time, b->zone);
 	text(w, "Message-ID: <");
@@ -132,7 +163,7 @@ explain(struct writer *w, const struct bounce *b)
 		const struct bounce_rcpt *r = &b->rcpts[i];
 
 		text(w, "\r\n  <");
-		clean(w, r->address);
+		address(w, r->address);
 		text(w, ">\r\n    ");
 		clean(w, r->host);
 		text(w, r->host.n > 0 ? " said:\r\n    " : "");
@@ -165,8 +196,10 @@ status_of(struct writer *w, const struct bounce *b, const struct bounce_rcpt *r)
 	snprintf(code, sizeof code, "%u.%u.%u",
 	    final->esc.class != 0 ? final->esc.class : 5U, final->esc.subject,
 	    final->esc.detail);
-	text(w, "\r\nFinal-Recipient: rfc822; ");
-	clean(w, r->address);
+	text(w,
+	    utf8_beyond_ascii(r->address) ? "\r\nFinal-Recipient: utf-8; "
+					  : "\r\nFinal-Recipient: rfc822; ");
+	address(w, r->address);
 	text(w, "\r\nAction: failed\r\nStatus: ");
 	text(w, code);
 	if (r->host.n > 0) {
@@ -283,10 +316,15 @@ original(struct writer *w, const struct bounce *b, const char *boundary)
 	struct span h = header_of(b);
 	bool plain = is_plain(b->prefix) && is_plain(h);
 
-	part(w, boundary,
-	    plain ? "Content-Type: text/rfc822-headers\r\n"
-		  : "Content-Type: text/rfc822-headers\r\n"
-		    "Content-Transfer-Encoding: quoted-printable\r\n");
+	if (plain)
+		part(w, boundary, "Content-Type: text/rfc822-headers\r\n");
+	else
+		part(w, boundary,
+		    b->utf8
+			? "Content-Type: message/global-headers\r\n"
+			  "Content-Transfer-Encoding: quoted-printable\r\n"
+			: "Content-Type: text/rfc822-headers\r\n"
+			  "Content-Transfer-Encoding: quoted-printable\r\n");
 	if (!plain) {
 		quote(w, b->prefix);
 		quote(w, h);
@@ -302,14 +340,20 @@ original(struct writer *w, const struct bounce *b, const char *boundary)
 int
 bounce_add(struct buf *out, const struct bounce *b)
 {
-	struct writer w = { out, 0 };
+	struct writer w = { .b = out, .global = utf8_beyond_ascii(b->sender) };
 	char boundary[BOUNDARY_MAX];
 
 	choose_boundary(boundary, b);
 	head(&w, b, boundary);
-	part(&w, boundary, "Content-Type: text/plain; charset=us-ascii\r\n");
+	part(&w, boundary,
+	    w.global ? "Content-Type: text/plain; charset=utf-8\r\n"
+		       "Content-Transfer-Encoding: 8bit\r\n"
+		     : "Content-Type: text/plain; charset=us-ascii\r\n");
 	explain(&w, b);
-	part(&w, boundary, "Content-Type: message/delivery-status\r\n");
+	part(&w, boundary,
+	    w.global ? "Content-Type: message/global-delivery-status\r\n"
+		       "Content-Transfer-Encoding: 8bit\r\n"
+		     : "Content-Type: message/delivery-status\r\n");
 	status(&w, b);
 	original(&w, b, boundary);
 	return w.failed;

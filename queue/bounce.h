@@ -29,6 +29,7 @@ struct bounce {
 	const char *hostname;
 	uint64_t id;		/* of this bounce */
 	uint64_t parent;	/* of the message that failed */
+	bool utf8;		/* the original is SMTPUTF8 (RFC 6531) */
 	struct span sender;	/* its reverse-path, whom this goes to */
 	struct span prefix;	/* its trace fields */
 	struct span content;	/* the start of its content; "" if there is none to show */

@@ -111,6 +111,7 @@ describe(struct queue *q, struct msg_deliver *d, struct delivery *h,
 	d->handout = h->handout;
 	d->sender = span_of(m->sender);
 	d->body = m->body;
+	d->utf8 = (m->flags & MESSAGE_UTF8) != 0;
 	d->size = m->content->size;
 	d->prefix = buf_span(&q->prefix);
 	d->content = SPAN("");

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "common/bytes/log.h"
+#include "common/bytes/utf8.h"
 #include "queue/bounce.h"
 #include "queue/queue.h"
 
@@ -130,12 +131,14 @@ add_bounce(
 	const struct record_rcpt to = { .address = span_of(m->sender),
 		.state = RCPT_WAITING,
 		.host = SPAN("") };
+	/* Its To: field is then in UTF-8, and more of it. */
+	bool global = utf8_beyond_ascii(span_of(m->sender));
 	const struct record_message bounce = { .id = id,
 		.parent = m->id,
 		.content = id,
 		.size = content.n,
-		.flags = MESSAGE_BOUNCE,
-		.body = BODY_7BIT,
+		.flags = MESSAGE_BOUNCE | (global ? MESSAGE_UTF8 : 0),
+		.body = global ? BODY_8BITMIME : BODY_7BIT,
 		.sender = SPAN(""),
 		.client = SPAN(""),
 		.prefix = SPAN(""),
@@ -159,6 +162,7 @@ bounce(const struct outcome *o, const struct message *m,
 	struct bounce b = { .hostname = q->conf->hostname,
 		.id = store_id(q->store),
 		.parent = m->id,
+		.utf8 = (m->flags & MESSAGE_UTF8) != 0,
 		.sender = span_of(m->sender),
 		.time = o->time,
 		.zone = queue_zone(o->time) };

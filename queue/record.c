@@ -301,7 +301,8 @@ int
 record_message_get(struct span s, struct record_message *m)
 {
 	struct wire_get w = wire_reader(s);
-	const uint32_t flags = MESSAGE_BOUNCE | MESSAGE_DAMAGED | MESSAGE_COPY;
+	const uint32_t flags =
+	    MESSAGE_BOUNCE | MESSAGE_DAMAGED | MESSAGE_COPY | MESSAGE_UTF8;
 
 	m->id = wire_get_u64(&w);
 	m->parent = wire_get_u64(&w);

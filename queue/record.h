@@ -86,6 +86,7 @@ enum message_flags {
 	MESSAGE_BOUNCE = 1,	/* made by us, null reverse-path */
 	MESSAGE_DAMAGED = 2,	/* its content was found damaged: not delivered
 				 * unless it can be read after all */
+	MESSAGE_UTF8 = 8,	/* goes only to who speaks SMTPUTF8 (RFC 6531) */
 	MESSAGE_COPY = 4	/* in the record only: written again by reclaim, so
 				 * that the history does not tell it twice */
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/bytes/log.h"
+#include "common/bytes/utf8.h"
 #include "common/mail/received.h"
 #include "common/msg/smtpd_queue.h"
 #include "queue/queue.h"
@@ -109,6 +110,9 @@ make_prefix(struct queue *q, const struct submit *s, struct buf *b)
 		client = RECEIVED_UNKNOWN;
 	if (s->envelope.nrcpts == 1)
 		(void)rcpts_next(&rcpts, &one);
+	/* It is optional, and the field is ASCII. */
+	if (utf8_beyond_ascii(one))
+		one = SPAN("");
 	if (received_add(b,
 		&(struct received){ .local = local,
 		    .uid = s->envelope.uid,
@@ -146,6 +150,7 @@ commit(struct queue *q, const struct submit *s, struct span prefix,
 	const struct record_message m = { .id = s->id,
 		.content = s->id,
 		.size = wait->size,
+		.flags = s->envelope.utf8 ? MESSAGE_UTF8 : 0,
 		.body = s->envelope.body,
 		.sender = s->envelope.sender,
 		.client = s->envelope.client,

@@ -117,6 +117,9 @@ set_offers(struct connection *c)
 	/* RFC 3030 section 3: the one means nothing without the other. */
 	if ((without & EXT_BIT(EXT_CHUNKING)) != 0)
 		without |= EXT_BIT(EXT_BINARYMIME);
+	/* RFC 6531 section 3.1 */
+	if ((without & EXT_BIT(EXT_8BITMIME)) != 0)
+		without |= EXT_BIT(EXT_SMTPUTF8);
 	c->session.offers &= ~without;
 }
 

@@ -1,6 +1,7 @@
 /*
  * content.c - the rules for content: newlines, size, hops.
  */
+#include "common/bytes/utf8.h"
 #include "common/mail/envelope.h"
 #include "common/mail/header.h"
 #include "smtpd/content.h"
@@ -12,6 +13,7 @@ content_init(struct content *c, enum dot_mode mode, uint64_t max)
 	c->place = PLACE_FIRST;
 	c->matched = 0;
 	c->hops = 0;
+	c->beyond = false;
 	c->size = 0;
 	c->max = max;
 }
@@ -80,10 +82,14 @@ read_header(struct content *c, struct span s)
 
 		if (c->place == PLACE_LINE)
 			lf = memchr(s.p, '\n', s.n);
-		if (c->place == PLACE_LINE && lf == NULL)
-			return;
-		if (lf != NULL)
-			s = span_skip(s, (size_t)(lf - s.p));
+		if (c->place == PLACE_LINE) {
+			size_t n = lf != NULL ? (size_t)(lf - s.p) : s.n;
+
+			c->beyond |= utf8_beyond_ascii(span_from(s.p, n));
+			s = span_skip(s, n);
+			if (lf == NULL)
+				return;
+		}
 		header_octet(c, s.p[0]);
 		s = span_skip(s, 1);
 	}

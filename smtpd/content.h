@@ -23,6 +23,7 @@ struct content {
 	struct dot_reader dot;
 	enum content_place place;
 	uint8_t matched; /* octets of "Received" at the start of the line */
+	bool beyond;	 /* an octet above 127 was in the header */
 	uint32_t hops;	 /* Received fields in the header so far */
 	uint64_t size;	 /* octets so far, without the dots that were stuffed */
 	uint64_t max;	 /* message_size */

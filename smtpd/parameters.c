@@ -55,8 +55,19 @@ set_body(struct mail_parameters *p, struct span value, struct reply *reply)
 	return true;
 }
 
+/* RFC 6531 section 3.4: it has no value. */
+static bool
+set_utf8(struct mail_parameters *p, struct span value, struct reply *reply)
+{
+	if (p->utf8 || value.n > 0)
+		return syntax(reply, "SMTPUTF8, once and without a value");
+	p->utf8 = true;
+	return true;
+}
+
 static const struct parameter of_mail[] = {
 	{ "SIZE", EXT_BIT(EXT_SIZE), set_size },
+	{ "SMTPUTF8", EXT_BIT(EXT_SMTPUTF8), set_utf8 },
 	{ "BODY", EXT_BIT(EXT_8BITMIME) | EXT_BIT(EXT_BINARYMIME), set_body },
 };
 

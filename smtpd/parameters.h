@@ -9,8 +9,8 @@
 #include "common/mail/reply.h"
 
 struct mail_parameters {
-	uint32_t offers; /* bits of enum extension */
-	bool has_size, has_body;
+	uint32_t offers;	       /* bits of enum extension */
+	bool has_size, has_body, utf8; /* utf8: RFC 6531 */
 	uint64_t size;		 /* RFC 1870; UINT64_MAX for what is beyond */
 	enum envelope_body body; /* RFC 6152, RFC 3030 */
 };

@@ -45,6 +45,7 @@ session_reset(struct session *s)
 		buf_fini(&s->rcpts);
 	s->sender = (struct address){ .n = 0 };
 	s->body = BODY_7BIT;
+	s->utf8 = s->beyond = false;
 	s->terminal = false;
 	s->nrcpts = s->nrefused = 0;
 	memset(&s->chunks, 0, sizeof s->chunks);
@@ -208,7 +209,7 @@ session_forward(struct session *s, struct span address)
 {
 	struct address a;
 
-	if (address_parse(&a, address) == -1)
+	if (address_parse_utf8(&a, address) == -1)
 		return false;
 	s->rcpt = a;
 	return true;
@@ -288,6 +289,7 @@ add_rcpt(struct session *s)
 	if (buf_add(&s->rcpts, entry, (size_t)a.n + 2) == -1)
 		return false;
 	s->nrcpts++;
+	s->beyond |= !address_is_ascii(&a);
 	return true;
 }
 

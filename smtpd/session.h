@@ -52,11 +52,11 @@ struct session_service {
 struct session {
 	const struct session_service *service;
 	enum session_phase phase;
-	bool greeted; /* HELO or EHLO was given */
-	bool plain;   /* by HELO: no extensions, no enhanced codes */
+	bool greeted;	 /* HELO or EHLO was given */
+	bool plain;	 /* by HELO: no extensions, no enhanced codes */
 	uint32_t offers; /* bits of enum extension; the caller's too */
-	bool local;   /* a program of this host; the caller sets it */
-	bool trusted; /* may relay; the caller sets what lookup said */
+	bool local;	 /* a program of this host; the caller sets it */
+	bool trusted;	 /* may relay; the caller sets what lookup said */
 	/* The statement that the client came by; NULL: submit.sock, standard
 	 * input.  The caller sets it. */
 	const struct conf_listen *listen;
@@ -70,6 +70,8 @@ struct session {
 	/* the transaction */
 	struct address sender;
 	enum envelope_body body;
+	bool utf8;     /* MAIL had SMTPUTF8 */
+	bool beyond;   /* … and an address is not ASCII */
 	bool terminal; /* by SEND: to a terminal, where nobody is */
 	uint32_t nrcpts, nrefused;
 	struct buf rcpts; /* each a length octet, the text, a NUL */

@@ -17,7 +17,7 @@
 #define ENVELOPE_ROOM 1024
 
 _Static_assert(ENVELOPE_ROOM > 3 * 4 + ADDRESS_MAX + SESSION_HELO_MAX +
-	    IP_TEXT_MAX + 3 + 2 * 4 + 2 * 4,
+	    IP_TEXT_MAX + 4 + 2 * 4 + 2 * 4,
     "an envelope fits");
 
 static void
@@ -66,7 +66,22 @@ protocol(const struct connection *c)
 {
 	if (c->session.local)
 		return WITH_LOCAL;
+	if (c->session.utf8)
+		return WITH_UTF8SMTP;
 	return c->session.plain ? WITH_SMTP : WITH_ESMTP;
+}
+
+/* Many clients say SMTPUTF8 to all who know it, and their mail may go to others
+ * too unless something in it is not ASCII (RFC 6531 section 3.6).  A header that
+ * is longer than what was seen of it may have anything. */
+static bool
+needs_utf8(const struct connection *c)
+{
+	const struct transfer *t = &c->transfer;
+
+	return c->session.utf8 &&
+	    (c->session.beyond || t->content.beyond ||
+		(!t->ended && t->content.place != PLACE_BODY));
 }
 
 /* `content` is the whole, or the beginning of what is too much for a packet. */
@@ -87,6 +102,7 @@ envelope(const struct connection *c, struct span content)
 		.nrcpts = s->nrcpts,
 		.uid = c->client.uid,
 		.lacks = c->session.local ? content_lacks(content, whole) : 0,
+		.utf8 = needs_utf8(c),
 	};
 }
 

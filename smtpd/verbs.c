@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "common/bytes/utf8.h"
 #include "smtpd/chunk.h"
 #include "smtpd/inquiry.h"
 #include "smtpd/parameters.h"
@@ -166,19 +167,42 @@ bare_ok(const struct session *s)
 	return s->local ? ADDRESS_BARE_OK : 0;
 }
 
+/* One that is well-formed is told what it lacks, not that it is bad. */
+static unsigned
+may_be_utf8(const struct session *s)
+{
+	return s->plain || (s->offers & EXT_BIT(EXT_SMTPUTF8)) == 0
+	    ? 0
+	    : ADDRESS_UTF8_OK;
+}
+
+/* A path, and whether anything in it, as it was said, is not ASCII. */
+static bool
+take_path(const struct session *s, struct address *a, struct span *arg,
+    unsigned flags, bool *beyond)
+{
+	struct span from = *arg;
+
+	if (address_parse_path(a, arg, flags | bare_ok(s) | may_be_utf8(s)) ==
+	    -1)
+		return false;
+	*beyond = utf8_beyond_ascii(span_from(from.p, from.n - arg->n));
+	return true;
+}
+
 static void
 do_mail(struct session *s, struct span arg, struct step *st)
 {
 	const struct conf *conf = s->service->conf;
 	struct mail_parameters p;
 	struct address sender;
+	bool beyond;
 
 	if (!take_word(&arg, "FROM:")) {
 		say(st, R_SYNTAX, "MAIL FROM:<address>");
 		return;
 	}
-	if (address_parse_path(&sender, &arg, ADDRESS_NULL_OK | bare_ok(s)) ==
-		-1 ||
+	if (!take_path(s, &sender, &arg, ADDRESS_NULL_OK, &beyond) ||
 	    (sender.n > 0 &&
 		address_qualify(&sender, span_of(session_domain(s))) == -1)) {
 		say(st, R_BAD_SENDER, NULL);
@@ -187,6 +211,10 @@ do_mail(struct session *s, struct span arg, struct step *st)
 	if (!parameters_ok(s, arg, st) ||
 	    !parameters_mail(&p, s->offers, arg, &st->reply))
 		return;
+	if (beyond && !p.utf8) {
+		say(st, R_NEEDS_SMTPUTF8, NULL);
+		return;
+	}
 	/* RFC 1870 section 6.1 */
 	if (p.has_size && p.size > conf->message_size) {
 		say(st, R_TOO_BIG, NULL);
@@ -198,6 +226,8 @@ do_mail(struct session *s, struct span arg, struct step *st)
 	}
 	s->sender = sender;
 	s->body = p.body;
+	s->utf8 = p.utf8;
+	s->beyond = !address_is_ascii(&sender);
 	s->phase = PHASE_MAIL;
 	say(st, R_SENDER_OK, NULL);
 }
@@ -205,13 +235,14 @@ do_mail(struct session *s, struct span arg, struct step *st)
 static void
 do_rcpt(struct session *s, struct span arg, struct step *st)
 {
+	bool beyond;
+
 	s->rcpt = (struct address){ .n = 0 };
 	if (!take_word(&arg, "TO:")) {
 		say(st, R_SYNTAX, "RCPT TO:<address>");
 		return;
 	}
-	if (address_parse_path(
-		&s->rcpt, &arg, ADDRESS_POSTMASTER_OK | bare_ok(s)) == -1 ||
+	if (!take_path(s, &s->rcpt, &arg, ADDRESS_POSTMASTER_OK, &beyond) ||
 	    (!span_is(span_of(s->rcpt.text), "postmaster") &&
 		address_qualify(&s->rcpt, span_of(session_domain(s))) == -1)) {
 		say(st, R_BAD_ADDRESS, NULL);
@@ -219,6 +250,11 @@ do_rcpt(struct session *s, struct span arg, struct step *st)
 	}
 	if (!parameters_ok(s, arg, st) || !parameters_rcpt(arg, &st->reply))
 		return;
+	if (beyond && !s->utf8) {
+		say(st, R_NEEDS_SMTPUTF8, NULL);
+		s->nrefused++;
+		return;
+	}
 	if (s->nrcpts >= s->service->conf->max_recipients) {
 		say(st, R_TOO_MANY_RCPTS, NULL);
 		return;

@@ -5,11 +5,15 @@
  * canonical form is made only when a whole address has been recognized.
  */
 #include <errno.h>
+#include <idn2.h>
 
+#include "common/bytes/utf8.h"
 #include "common/mail/address.h"
 #include "common/mail/netblock.h"
 
 #define LABEL_MAX 63 /* RFC 1035 section 2.3.4 */
+/* The octets of a label in UTF-8, before it is known what it becomes. */
+#define LABEL_UTF8_MAX (4 * LABEL_MAX)
 
 static bool
 take_char(struct span *in, char c)
@@ -27,11 +31,18 @@ is_let_dig(char c)
 	    (c >= '0' && c <= '9');
 }
 
-/* RFC 5322 section 3.2.3 */
+/* Part of a character of UTF-8; that it is one is known before. */
+static bool
+is_utf8(char c)
+{
+	return (c & 0x80) != 0;
+}
+
+/* RFC 5322 section 3.2.3, RFC 6531 section 3.3 */
 static bool
 is_atext(char c)
 {
-	return is_let_dig(c) ||
+	return is_let_dig(c) || is_utf8(c) ||
 	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
@@ -64,7 +75,8 @@ take_quoted_string(struct span *in)
 		return false;
 	while (!take_char(in, '"')) {
 		take_char(in, '\\');
-		if (in->n == 0 || in->p[0] < ' ' || in->p[0] > '~')
+		if (in->n == 0 ||
+		    (!is_utf8(in->p[0]) && (in->p[0] < ' ' || in->p[0] > '~')))
 			return false;
 		*in = span_skip(*in, 1);
 	}
@@ -83,11 +95,15 @@ take_local_part(struct span *in)
 static bool
 take_label(struct span *in)
 {
-	size_t n = 0;
+	size_t n = 0, max = LABEL_MAX;
 
-	while (n < in->n && (is_let_dig(in->p[n]) || in->p[n] == '-'))
-		n++;
-	if (n == 0 || n > LABEL_MAX || in->p[0] == '-' || in->p[n - 1] == '-')
+	for (; n < in->n; n++) {
+		if (is_utf8(in->p[n]))
+			max = LABEL_UTF8_MAX;
+		else if (!is_let_dig(in->p[n]) && in->p[n] != '-')
+			break;
+	}
+	if (n == 0 || n > max || in->p[0] == '-' || in->p[n - 1] == '-')
 		return false;
 	*in = span_skip(*in, n);
 	return true;
@@ -129,7 +145,8 @@ take_literal(struct span *in)
 bool
 address_domain_ok(struct span s)
 {
-	return s.n <= ADDRESS_DOMAIN_MAX && take_domain(&s) && s.n == 0;
+	return s.n <= ADDRESS_DOMAIN_MAX && !utf8_beyond_ascii(s) &&
+	    take_domain(&s) && s.n == 0;
 }
 
 bool
@@ -234,14 +251,35 @@ fail(struct address *a, int error)
 	return -1;
 }
 
+/* RFC 5891: U-labels become A-labels; *domain is then in `ascii`. */
+static bool
+to_a_labels(char ascii[ADDRESS_DOMAIN_MAX + 1], struct span *domain)
+{
+	char text[ADDRESS_MAX + 1];
+	char *out = NULL;
+	bool ok;
+
+	if (!span_copy(text, sizeof text, *domain) ||
+	    idn2_to_ascii_8z(
+		text, &out, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+		return false;
+	ok = address_domain_ok(span_of(out)) &&
+	    span_copy(ascii, ADDRESS_DOMAIN_MAX + 1, span_of(out));
+	idn2_free(out);
+	*domain = span_of(ascii);
+	return ok;
+}
+
 static int
-set_mailbox(struct address *a, const struct mailbox *m)
+set_mailbox(struct address *a, struct mailbox *m)
 {
 	static const char tag[] = "IPv6:";
-	char local[ADDRESS_LOCAL_MAX + 1];
+	char local[ADDRESS_LOCAL_MAX + 1], ascii[ADDRESS_DOMAIN_MAX + 1];
 	size_t n = canonical_local(local, m->local);
 	bool tagged = span_starts_case(m->domain, "[IPv6:");
 
+	if (utf8_beyond_ascii(m->domain) && !to_a_labels(ascii, &m->domain))
+		return fail(a, EINVAL);
 	if (n == 0 || m->domain.n > ADDRESS_DOMAIN_MAX ||
 	    n + 1 + m->domain.n > ADDRESS_MAX)
 		return fail(a, E2BIG);
@@ -261,15 +299,24 @@ set_mailbox(struct address *a, const struct mailbox *m)
 int
 address_parse(struct address *a, struct span s)
 {
+	return utf8_beyond_ascii(s) ? fail(a, EINVAL)
+				    : address_parse_utf8(a, s);
+}
+
+int
+address_parse_utf8(struct address *a, struct span s)
+{
 	struct mailbox m;
 
+	if (!utf8_ok(s))
+		return fail(a, EINVAL);
 	if (!take_mailbox(&s, &m) || s.n != 0)
 		return fail(a, EINVAL);
 	return set_mailbox(a, &m);
 }
 
-int
-address_parse_bare(struct address *a, struct span s)
+static int
+parse_bare(struct address *a, struct span s)
 {
 	struct span local = s;
 	char text[ADDRESS_LOCAL_MAX + 1];
@@ -282,6 +329,12 @@ address_parse_bare(struct address *a, struct span s)
 	*a = (struct address){ .n = (uint16_t)n, .at = (uint16_t)n };
 	memcpy(a->text, text, n);
 	return 0;
+}
+
+int
+address_parse_bare(struct address *a, struct span s)
+{
+	return utf8_beyond_ascii(s) ? fail(a, EINVAL) : parse_bare(a, s);
 }
 
 int
@@ -299,7 +352,7 @@ address_qualify(struct address *a, struct span domain)
 	memcpy(text, a->text, n);
 	text[n++] = '@';
 	memcpy(text + n, domain.p, domain.n);
-	return address_parse(a, span_from(text, n + domain.n));
+	return address_parse_utf8(a, span_from(text, n + domain.n));
 }
 
 /* A-d-l ":", as in <@a.example,@b.example:user@c.example>. */
@@ -321,6 +374,15 @@ set_bare(struct address *a, struct span text)
 	return 0;
 }
 
+/* Up to the end of the path; what stands behind it is not ours to judge. */
+static bool
+octets_ok(struct span path, unsigned flags)
+{
+	if (!utf8_beyond_ascii(path))
+		return true;
+	return (flags & ADDRESS_UTF8_OK) != 0 && utf8_ok(path);
+}
+
 int
 address_parse_path(struct address *a, struct span *in, unsigned flags)
 {
@@ -340,8 +402,9 @@ address_parse_path(struct address *a, struct span *in, unsigned flags)
 	}
 	if ((flags & ADDRESS_BARE_OK) && take_char(&s, '<') &&
 	    take_local_part(&s) && take_char(&s, '>')) {
-		if (address_parse_bare(
-			a, span_from(in->p + 1, in->n - s.n - 2)) == -1)
+		if (!octets_ok(taken(*in, &s), flags))
+			return fail(a, EINVAL);
+		if (parse_bare(a, span_from(in->p + 1, in->n - s.n - 2)) == -1)
 			return -1;
 		*in = s;
 		return 0;
@@ -349,12 +412,19 @@ address_parse_path(struct address *a, struct span *in, unsigned flags)
 	s = *in;
 	if (!take_char(&s, '<') ||
 	    (span_starts(s, "@") && !take_source_route(&s)) ||
-	    !take_mailbox(&s, &m) || !take_char(&s, '>'))
+	    !take_mailbox(&s, &m) || !take_char(&s, '>') ||
+	    !octets_ok(taken(*in, &s), flags))
 		return fail(a, EINVAL);
 	if (set_mailbox(a, &m) == -1)
 		return -1;
 	*in = s;
 	return 0;
+}
+
+bool
+address_is_ascii(const struct address *a)
+{
+	return !utf8_beyond_ascii(span_from(a->text, a->n));
 }
 
 struct span

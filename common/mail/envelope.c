@@ -16,6 +16,7 @@ envelope_with_name(enum envelope_with with)
 		[WITH_SMTP] = "SMTP",
 		[WITH_ESMTP] = "ESMTP",
 		[WITH_LOCAL] = "local",
+		[WITH_UTF8SMTP] = "UTF8SMTP",
 	};
 
 	return with < WITH_END ? span_of(names[with]) : SPAN("");
@@ -32,6 +33,7 @@ envelope_put(struct wire_put *w, const struct envelope *e)
 	wire_put_u32(w, e->nrcpts);
 	wire_put_u32(w, e->uid);
 	wire_put_u8(w, e->lacks);
+	wire_put_u8(w, e->utf8);
 }
 
 /* What one process calls canonical the next one checks. */
@@ -42,7 +44,8 @@ is_sound(const struct envelope *e)
 	struct ip client;
 
 	if (e->sender.n > 0 &&
-	    (address_parse(&sender, e->sender) == -1 ||
+	    (address_parse_utf8(&sender, e->sender) == -1 ||
+		(!address_is_ascii(&sender) && !e->utf8) ||
 		!span_eq(e->sender, span_from(sender.text, sender.n))))
 		return false;
 	if (e->client.n > 0 && !ip_parse(&client, e->client))
@@ -68,6 +71,7 @@ envelope_get(struct wire_get *w, struct envelope *e)
 	e->nrcpts = wire_get_u32(w);
 	e->uid = wire_get_u32(w);
 	e->lacks = (uint8_t)wire_get_enum(w, LACKS_END);
+	e->utf8 = wire_get_bool(w);
 	if (!w->bad && is_sound(e))
 		return;
 	w->bad = true;

@@ -11,7 +11,8 @@
 
 #include "common/bytes/wire.h"
 
-enum envelope_with { WITH_SMTP, WITH_ESMTP, WITH_LOCAL, WITH_END };
+/* WITH_UTF8SMTP: RFC 6531 section 4.3 */
+enum envelope_with { WITH_SMTP, WITH_ESMTP, WITH_LOCAL, WITH_UTF8SMTP, WITH_END };
 /* BODY_BINARYMIME (RFC 3030): any octets, lines or not; only ever by BDAT. */
 enum envelope_body { BODY_7BIT, BODY_8BITMIME, BODY_BINARYMIME, BODY_END };
 
@@ -34,6 +35,7 @@ struct envelope {
 	uint32_t nrcpts;	/* how many recipients there are in all */
 	uint32_t uid;		/* WITH_LOCAL: of the client, by the kernel's word */
 	uint8_t lacks;		/* WITH_LOCAL: enum envelope_lacks */
+	bool utf8;		/* it goes on only to who speaks SMTPUTF8 */
 };
 
 void envelope_put(struct wire_put *, const struct envelope *);

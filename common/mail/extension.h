@@ -12,6 +12,7 @@ enum extension {
 	EXT_8BITMIME,
 	EXT_CHUNKING,
 	EXT_BINARYMIME, /* only with CHUNKING */
+	EXT_SMTPUTF8,		/* only with 8BITMIME */
 	EXT_ENHANCEDSTATUSCODES,
 	EXT_END
 };

@@ -9,7 +9,7 @@ msg_address_ok(struct span s)
 {
 	struct address a;
 
-	return address_parse(&a, s) == 0 && span_eq(s, span_from(a.text, a.n));
+	return address_parse_utf8(&a, s) == 0 && span_eq(s, span_from(a.text, a.n));
 }
 
 bool

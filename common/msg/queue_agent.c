@@ -87,6 +87,7 @@ msg_deliver_put(struct wire_put *w, const struct msg_deliver *d)
 	route_put(w, &d->route);
 	wire_put_span(w, d->sender);
 	wire_put_u8(w, (uint8_t)d->body);
+	wire_put_u8(w, d->utf8);
 	rcpts_put(w, d);
 	wire_put_span(w, d->prefix);
 	wire_put_u64(w, d->size);
@@ -113,6 +114,7 @@ msg_deliver_get(struct ipc_msg *m, struct msg_deliver *d)
 	route_get(&m->body, &d->route);
 	d->sender = wire_get_span(&m->body);
 	d->body = (enum envelope_body)wire_get_enum(&m->body, BODY_END);
+	d->utf8 = wire_get_bool(&m->body);
 	rcpts_get(&m->body, d);
 	d->prefix = wire_get_span(&m->body);
 	d->size = wire_get_u64(&m->body);

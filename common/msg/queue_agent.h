@@ -46,6 +46,7 @@ struct msg_deliver {		/* AGENT_DELIVER, with a descriptor if the content is not 
 	struct route route;
 	struct span sender;
 	enum envelope_body body;
+	bool utf8;		/* only to who speaks SMTPUTF8 */
 	uint32_t nrcpts;
 	struct deliver_rcpt rcpts[DELIVER_RCPTS_MAX];
 	struct span prefix;	/* trace fields, CRLF, to stand above the content */

@@ -51,6 +51,8 @@ note_extension(struct client *c, struct span line)
 		c->pipelining = true;
 	else if (span_is(word, "8BITMIME"))
 		c->eight_bit = true;
+	else if (span_is(word, "SMTPUTF8"))
+		c->utf8 = true;
 	else if (span_is(word, "CHUNKING"))
 		c->chunking = true;
 	else if (span_is(word, "BINARYMIME"))

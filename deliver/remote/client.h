@@ -68,7 +68,7 @@ struct client {
 	struct buf out; /* the caller sends and drops it */
 
 	/* what the host can do */
-	bool pipelining, eight_bit, size, chunking, binary;
+	bool pipelining, eight_bit, size, chunking, binary, utf8;
 	uint64_t size_max; /* 0: it did not say */
 
 	/* the transaction */

@@ -138,7 +138,7 @@ on_ehlo(struct client *c, const struct reply *r)
 		return client_fail(c, r);
 	/* RFC 5321 section 3.2: a server that knows no EHLO gets HELO. */
 	c->pipelining = c->eight_bit = c->size = false;
-	c->chunking = c->binary = false;
+	c->chunking = c->binary = c->utf8 = false;
 	c->size_max = 0;
 	c->state = CLIENT_AT_HELO;
 	client_say(c, "HELO %s\r\n", c->hostname);

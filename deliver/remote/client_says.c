@@ -32,6 +32,8 @@ client_say_mail(struct client *c)
 		client_say(c, " BODY=8BITMIME");
 	if (m->body == BODY_BINARYMIME)
 		client_say(c, " BODY=BINARYMIME");
+	if (m->utf8)
+		client_say(c, " SMTPUTF8");
 	client_say(c, "\r\n");
 }
 
@@ -70,16 +72,25 @@ too_big(const struct client *c, const struct msg_deliver *mail)
 	return c->size_max > 0 && mail->prefix.n + mail->size > c->size_max;
 }
 
-/* RFC 3030 section 3 */
-static bool
-takes_binary(const struct client *c)
+/* Why the host cannot take this message, or R_COUNT. */
+static enum reply_name
+unfit(const struct client *c, const struct msg_deliver *mail)
 {
-	return c->chunking && c->binary;
+	if (too_big(c, mail))
+		return R_TOO_BIG;
+	/* RFC 3030 section 3 */
+	if (mail->body == BODY_BINARYMIME && !(c->chunking && c->binary))
+		return R_NO_BINARYMIME;
+	/* RFC 6531 section 3.5 */
+	if (mail->utf8 && !c->utf8)
+		return R_NO_SMTPUTF8;
+	return R_COUNT;
 }
 
 enum client_event
 client_mail(struct client *c, const struct msg_deliver *mail, const bool *done)
 {
+	enum reply_name why;
 	struct reply r;
 
 	c->mail = mail;
@@ -92,11 +103,9 @@ client_mail(struct client *c, const struct msg_deliver *mail, const bool *done)
 	/* RFC 6152 section 3.  Many announce 8-bit content that has none. */
 	c->seven_bit = mail->body == BODY_8BITMIME && !c->eight_bit;
 	c->chunked = mail->body == BODY_BINARYMIME;
-	if (too_big(c, mail) || (c->chunked && !takes_binary(c))) {
-		if (too_big(c, mail))
-			reply_make(&r, R_TOO_BIG, "announced by the host");
-		else
-			reply_make(&r, R_NO_BINARYMIME, NULL);
+	why = unfit(c, mail);
+	if (why != R_COUNT) {
+		reply_make(&r, why, "announced by the host");
 		client_result_all(c, &r);
 		c->then = client_ready(c);
 		return CLIENT_RESULT;

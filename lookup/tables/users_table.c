@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/bytes/utf8.h"
 #include "common/mail/address.h"
 #include "lookup/tables/users_table.h"
 
@@ -20,9 +21,10 @@ users_local_ok(struct span s)
 	    s.p[0] == '-')
 		return false;
 	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < ' ' || s.p[i] > '~' || s.p[i] == '/')
+		if ((s.p[i] & 0x80) == 0 &&
+		    (s.p[i] < ' ' || s.p[i] > '~' || s.p[i] == '/'))
 			return false;
-	return true;
+	return utf8_ok(s);
 }
 
 /* The next word, cut off *line; empty at its end or at a comment. */

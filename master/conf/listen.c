@@ -72,7 +72,7 @@ static const struct setting settings[] = {
 	    "\"no\", \"connect\" or \"hello\"", false },
 	{ "ehlo_without", read_ehlo_without, NULL, 0, 0, 0,
 	    "a keyword of EHLO: PIPELINING, SIZE, 8BITMIME, CHUNKING, "
-	    "BINARYMIME, ENHANCEDSTATUSCODES",
+	    "BINARYMIME, SMTPUTF8, ENHANCEDSTATUSCODES",
 	    true },
 };
 

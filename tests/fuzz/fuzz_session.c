@@ -95,7 +95,7 @@ rcpts_are_whole(const struct session *s)
 
 	while ((n = session_rcpts(s, &at, some, 3)) > 0)
 		for (uint32_t i = 0; i < n; i++, all++) {
-			must(address_parse(&a, span_of(some[i])) == 0);
+			must(address_parse_utf8(&a, span_of(some[i])) == 0);
 			must(strcmp(a.text, some[i]) == 0);
 		}
 	must(all == s->nrcpts && all <= s->service->conf->max_recipients);

@@ -367,6 +367,68 @@ START_TEST(domains_and_literals)
 }
 END_TEST
 
+/* What is taken where UTF-8 is, and what of it comes out; NULL: refused. */
+static const struct {
+	const char *text, *canonical;
+} beyond[] = {
+	{ "\xc3\xa4@x", "\xc3\xa4@x" },
+	{ "\"\xc3\xa4\"@x", "\xc3\xa4@x" },
+	{ "\"\xc3\xa4 b\"@x", "\"\xc3\xa4 b\"@x" },
+	{ "a@b\xc3\xbc"
+	  "cher.Example",
+	    "a@xn--bcher-kva.example" },
+	{ "a@B\xc3\x9c"
+	  "CHER.example",
+	    "a@xn--bcher-kva.example" },
+	{ "\xf0\x9f\x93\xae@\xe4\xbe\x8b.example",
+	    "\xf0\x9f\x93\xae@xn--fsq.example" },
+	{ "plain@x", "plain@x" },
+	/* no UTF-8: a lone octet, too long a form, a surrogate, cut off */
+	{ "\xe4@x", NULL },
+	{ "\xc0\xae@x", NULL },
+	{ "\xed\xa0\x80@x", NULL },
+	{ "\xc3@x", NULL },
+	{ "a@\xc3", NULL },
+	{ "\xf4\x90\x80\x80@x", NULL },
+	/* a control character of its own */
+	{ "a\xc2\x85@x", NULL },
+	{ "a@\xc2\xad", NULL },
+	{ "a@x.\xe2\x80\xae"
+	  "b",
+	    NULL },
+	{ "a@-\xc3\xa4", NULL },
+	{ "a@[\xc3\xa4]", NULL },
+};
+
+START_TEST(utf8_is_taken_where_it_is_asked_for)
+{
+	struct address a, again;
+	char path[128];
+	struct span in;
+
+	ck_assert_int_eq(address_parse_utf8(&a, span_of(beyond[_i].text)),
+	    beyond[_i].canonical != NULL ? 0 : -1);
+	snprintf(path, sizeof path, "<%s> \xff", beyond[_i].text);
+	in = span_of(path);
+	if (beyond[_i].canonical == NULL) {
+		ck_assert_int_eq(
+		    address_parse_path(&a, &in, ADDRESS_UTF8_OK), -1);
+		return;
+	}
+	ck_assert_str_eq(a.text, beyond[_i].canonical);
+	ck_assert_int_eq(address_parse_utf8(&again, span_of(a.text)), 0);
+	ck_assert_str_eq(again.text, a.text);
+	ck_assert_int_eq(address_parse_path(&a, &in, ADDRESS_UTF8_OK), 0);
+	ck_assert(span_eq(in, SPAN(" \xff")));
+	ck_assert_str_eq(a.text, beyond[_i].canonical);
+	in = span_of(path);
+	ck_assert_int_eq(address_parse_path(&a, &in, 0),
+	    span_is(span_of(beyond[_i].text), "plain@x") ? 0 : -1);
+	ck_assert(!address_domain_ok(SPAN("b\xc3\xbc"
+					  "cher.example")));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -375,6 +437,8 @@ main(void)
 	SRunner *r = srunner_create(s);
 	int failed, n = sizeof mailboxes / sizeof *mailboxes;
 
+	tcase_add_loop_test(t, utf8_is_taken_where_it_is_asked_for, 0,
+	    (int)(sizeof beyond / sizeof *beyond));
 	tcase_add_loop_test(t, mailboxes_are_canonical_or_refused, 0, n);
 	tcase_add_loop_test(t, a_path_is_a_mailbox_in_brackets, 0, n);
 	tcase_add_loop_test(t, each_truncation_is_refused_or_shorter, 0, n);

@@ -25,7 +25,7 @@ struct move {
 struct script {
 	const char *name;
 	enum client_protocol protocol;
-	bool eight_bit, binary;
+	bool eight_bit, binary, utf8;
 	bool whole_only; /* depends on what comes in one piece */
 	uint64_t size;
 	uint32_t nrcpts, done; /* `done`: bits of those with a result */
@@ -96,6 +96,7 @@ start(struct play *p, const struct script *s)
 	p->mail.body = s->eight_bit ? BODY_8BITMIME : BODY_7BIT;
 	if (s->binary)
 		p->mail.body = BODY_BINARYMIME;
+	p->mail.utf8 = s->utf8;
 	p->mail.nrcpts = s->nrcpts;
 	for (uint32_t i = 0; i < s->nrcpts; i++) {
 		snprintf(p->addresses[i], 32, "r%u@b.example", i);

@@ -225,6 +225,11 @@ static const struct script scripts[] = {
 	{ .name = "SIZE without a number", .nrcpts = 1, .size = 5000, .moves = {
 		GREET, { FEED, "250-mx\r\n250 SIZE\r\n", "", "ready;" },
 		{ MAIL, "250 ok\r\n", "MAIL FROM:<s@a.example> SIZE=5005\r\n" R0, "" } } },
+	{ .name = "SMTPUTF8 to a host that has it", .nrcpts = 1, .utf8 = true, .moves = {
+		GREET, { FEED, "250-mx\r\n250 SMTPUTF8\r\n", "", "ready;" },
+		{ MAIL, "", "MAIL FROM:<s@a.example> SMTPUTF8\r\n", "" } } },
+	{ .name = "SMTPUTF8 to one that has not", .nrcpts = 2, .utf8 = true, .moves = {
+		GREET, EHLO_PIPE, { MAIL, "", "", "result 550 0 1;ready;" } } },
 	{ .name = "binary content goes as one chunk", .nrcpts = 2, .binary = true, .moves = {
 		GREET, EHLO_BINARY,
 		{ MAIL, "", "MAIL FROM:<s@a.example> BODY=BINARYMIME\r\n" R0 R1, "" },
