@@ -64,6 +64,16 @@ print_row_json(const struct control_row *r, int64_t now)
 	print_json(o);
 }
 
+static _Noreturn void
+refuse_page(const struct reply *reply, uint64_t matched)
+{
+	char text[REPLY_LINE_MAX];
+
+	reply_text(text, sizeof text, reply);
+	refuse(EXIT_REFUSED, "%s (after %lu recipients)", text,
+	    (unsigned long)matched);
+}
+
 /* All pages of a selector verb; `row` is told each row.  How many matched. */
 static uint64_t
 pages(struct admin *a, const struct sub *sub, const struct options *o,
@@ -81,6 +91,8 @@ pages(struct admin *a, const struct sub *sub, const struct options *o,
 	do {
 		msg_act_put(admin_begin(a, CONTROL_ACT), &act);
 		answer = admin_ask(a, CONTROL_PAGE);
+		if (answer->page.reply.code != 250)
+			refuse_page(&answer->page.reply, matched);
 		matched += answer->page.matched;
 		for (uint32_t i = 0; row != NULL && i < answer->page.nrows; i++)
 			row(arg, &answer->page.rows[i]);
@@ -205,13 +217,18 @@ run_cat(struct admin *a, const struct sub *sub, const struct options *o)
 /* ---- the words -------------------------------------------------------------
  */
 
+#define VERBS "list, count, show, cat, hold, release, retry, delete or bounce"
+
 static const struct sub subs[] = {
 	{ "list", run_list, VERB_LIST, false, "" },
 	{ "count", run_count, VERB_COUNT, false, "" },
 	{ "show", run_show, VERB_LIST, false, "" },
 	{ "cat", run_cat, VERB_LIST, false, "" },
+	{ "hold", run_change, VERB_HOLD, true, "held" },
+	{ "release", run_change, VERB_RELEASE, true, "released" },
 	{ "retry", run_change, VERB_RETRY, true, "due now" },
 	{ "delete", run_change, VERB_DELETE, true, "deleted" },
+	{ "bounce", run_change, VERB_BOUNCE, true, "bounced" },
 };
 
 static void
@@ -244,7 +261,7 @@ verb_queue(struct admin *a)
 	struct options o = { 0 };
 
 	if (a->argc == 0)
-		usage("list, count, show, cat, retry or delete?");
+		usage("%s?", VERBS);
 	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++) {
 		if (strcmp(a->argv[0], subs[i].name) != 0)
 			continue;
@@ -255,6 +272,5 @@ verb_queue(struct admin *a)
 		admin_connect(a);
 		return subs[i].run(a, &subs[i], &o);
 	}
-	usage("there is no %s: list, count, show, cat, retry or delete",
-	    a->argv[0]);
+	usage("there is no %s: %s", a->argv[0], VERBS);
 }

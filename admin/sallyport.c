@@ -22,7 +22,9 @@ static const struct verb {
 	    "have the running service take its configuration anew" },
 	{ "stop", verb_stop, "", "end the running service" },
 	{ "queue", verb_queue,
-	    "list|count|show|cat|retry|delete [-n] [--json] [SELECTOR...]",
+	    "list|count|show|cat|hold|release|retry|delete|bounce [-n] "
+	    "[--json] "
+	    "[--reason TEXT] [SELECTOR...]",
 	    "look at the queue, and change it" },
 	{ "trace", verb_trace, "[--json] ID", "what happened to a message" },
 	{ "reply", verb_reply, "[--json] [NAME|CODE]",

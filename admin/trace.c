@@ -37,9 +37,23 @@ print_accepted(const struct history_event *e)
 	putchar('\n');
 }
 
+/* An administrator's word. */
+static bool
+is_order(const struct history_event *e)
+{
+	return e->kind == HISTORY_HELD || e->kind == HISTORY_RELEASED ||
+	    e->kind == HISTORY_RETRIED;
+}
+
 static const char *
 outcome(const struct history_event *e)
 {
+	if (e->kind == HISTORY_HELD)
+		return "held";
+	if (e->kind == HISTORY_RELEASED)
+		return "released";
+	if (e->kind == HISTORY_RETRIED)
+		return "retried";
 	if (e->deleted)
 		return "deleted";
 	if (!e->final)
@@ -69,6 +83,19 @@ print_result(const struct history_event *e)
 }
 
 static void
+print_order(const struct history_event *e)
+{
+	printf(" %s <", outcome(e));
+	print_safe(e->rcpt);
+	fputs("> by the administrator", stdout);
+	if (e->reply.text[0] != '\0') {
+		fputs(": ", stdout);
+		print_safe(span_of(e->reply.text));
+	}
+	putchar('\n');
+}
+
+static void
 print_event_json(const struct history_event *e)
 {
 	char id[ID_LEN + 1], parent[ID_LEN + 1] = "", text[REPLY_LINE_MAX] = "";
@@ -89,6 +116,9 @@ print_event_json(const struct history_event *e)
 		json_object_set_new(
 		    o, "size", json_integer((json_int_t)e->size));
 		json_object_set_new(o, "parent", json_string(parent));
+	} else if (is_order(e)) {
+		json_object_set_new(
+		    o, "reason", json_text(span_of(e->reply.text)));
 	} else {
 		json_object_set_new(o, "attempt", json_integer(e->attempts));
 		json_object_set_new(o, "host", json_text(e->host));
@@ -111,6 +141,8 @@ print_event(struct trace *t, const struct history_event *e)
 	print_id(e->id);
 	if (e->kind == HISTORY_ACCEPTED)
 		print_accepted(e);
+	else if (is_order(e))
+		print_order(e);
 	else
 		print_result(e);
 }

@@ -103,6 +103,18 @@ change_result(
 }
 
 void
+change_order(struct store *s, enum record_type type,
+    const struct record_order *o, const uint32_t *indexes)
+{
+	struct wire_put w;
+
+	if (!open_record(s, type, record_order_max(o), &w))
+		return;
+	record_order_put(&w, o, indexes);
+	close_record(s, &w);
+}
+
+void
 change_copy(struct store *s, enum record_type type, struct span payload)
 {
 	struct wire_put w;

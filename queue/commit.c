@@ -109,6 +109,13 @@ tell(const struct change *c, size_t n, const struct reply *failed)
 		c[i].done(c[i].arg, failed);
 }
 
+/* Of what is known of a message that is there already. */
+static bool
+is_change(enum record_type type)
+{
+	return type == RECORD_RESULT || record_is_order(type);
+}
+
 static size_t
 add_ids(const struct batch *b, uint64_t *ids, size_t n)
 {
@@ -118,7 +125,7 @@ add_ids(const struct batch *b, uint64_t *ids, size_t n)
 	for (; record_peek(left, &rec) == 0; left = span_skip(left, rec.size)) {
 		struct wire_get w = wire_reader(rec.payload);
 
-		if (rec.type == RECORD_MESSAGE || rec.type == RECORD_RESULT)
+		if (rec.type == RECORD_MESSAGE || is_change(rec.type))
 			ids[n++] = wire_get_u64(&w);
 	}
 	return n;
@@ -228,7 +235,7 @@ apply(struct store *s, struct segment *head, const struct record *rec,
 
 	history_note(s, rec);
 	/* Before, for a RESULT may be its message's last. */
-	if (rec->type == RECORD_RESULT)
+	if (is_change(rec->type))
 		summary_touch(s, head, id);
 	errno = 0;
 	if (index_apply(s->index, rec, place) == -1) {
@@ -241,7 +248,7 @@ apply(struct store *s, struct segment *head, const struct record *rec,
 	}
 	if (rec->type == RECORD_MESSAGE)
 		summary_touch(s, head, id);
-	else if (rec->type != RECORD_RESULT)
+	else if (!is_change(rec->type))
 		head->summary += summary_record_size(s, rec);
 }
 

@@ -18,13 +18,15 @@ is_active(const struct recipient *r)
 enum select_state
 control_state(const struct recipient *r)
 {
+	if (r->held)
+		return STATE_HELD;
 	return is_active(r) ? STATE_ACTIVE : STATE_DEFERRED;
 }
 
 int64_t
 control_next(const struct recipient *r)
 {
-	return is_active(r) ? 0 : schedule_when(r);
+	return control_state(r) == STATE_DEFERRED ? schedule_when(r) : 0;
 }
 
 uint16_t

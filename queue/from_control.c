@@ -16,50 +16,11 @@
 #define SCAN_MAX      2000
 #define SCAN_DISK_MAX 100
 
-/* --- what is being deleted ---------------------------------------------------
- */
-
-/* A page whose deletions are not all on disk: then it is answered. */
-struct deletion {
-	LIST_ENTRY(deletion) link;
-	struct queue *queue; /* NULL: who asked is gone */
-	uint32_t request;
-	uint32_t left;
-	struct msg_page page;
-};
-
-static void
-answer_page(struct queue *q, uint32_t request, const struct msg_page *page)
+void
+control_answer(struct queue *q, uint32_t request, const struct msg_page *page)
 {
 	msg_page_put(channel_begin(q->control, CONTROL_PAGE, request), page);
 	(void)channel_send(q->control, -1);
-}
-
-static void
-deletion_settled(void *arg)
-{
-	struct deletion *d = arg;
-
-	if (--d->left > 0)
-		return;
-	if (d->queue != NULL) {
-		answer_page(d->queue, d->request, &d->page);
-		LIST_REMOVE(d, link);
-		d->queue->ndeletions--;
-	}
-	free(d);
-}
-
-static void
-deletions_orphan(struct queue *q)
-{
-	struct deletion *d;
-
-	while ((d = LIST_FIRST(&q->deletions)) != NULL) {
-		LIST_REMOVE(d, link);
-		d->queue = NULL;
-	}
-	q->ndeletions = 0;
 }
 
 /* --- a walk over the recipients ----------------------------------------------
@@ -73,7 +34,9 @@ struct walk {
 	int64_t now;
 	struct msg_page *page;
 	char (*addresses)[ADDRESS_MAX + 1]; /* of the page's rows */
-	struct deletion *deletion;
+	struct acting *acting;		    /* NULL: nothing is changed */
+	uint32_t nchosen; /* of the message that is looked at */
+	uint32_t chosen[DELIVER_RCPTS_MAX];
 };
 
 static void
@@ -132,31 +95,32 @@ add_row(const struct walk *w, const struct recipient *r, struct span address)
 }
 
 static void
-act_on(const struct walk *w, struct recipient *r, struct span address)
+act_on(struct walk *w, struct message *m)
 {
-	struct queue *q = w->queue;
+	if (w->acting != NULL)
+		order_add(w->acting, w->act->verb, m, w->nchosen, w->chosen,
+		    w->act->reason);
+	w->nchosen = 0;
+}
 
+/* One that matches. */
+static void
+choose(struct walk *w, struct recipient *r, struct span address)
+{
+	if (!order_applies(w->act->verb, r))
+		return;
+	w->page->matched++;
 	if (w->act->verb == VERB_LIST)
 		add_row(w, r, address);
-	if (w->act->dry)
-		return;
-	if (w->act->verb == VERB_RETRY)
-		schedule_retry(q->schedule, r, w->now);
-	/* One result at a time for a recipient: what is on its way to the disk
-	 * gets there first. */
-	if (w->act->verb == VERB_DELETE && r->phase == PHASE_RECORDING)
-		r->doomed = true;
-	else if (w->act->verb == VERB_DELETE) {
-		w->deletion->left++;
-		outcome_delete(
-		    q, r, w->act->reason, deletion_settled, w->deletion);
-	}
+	w->chosen[w->nchosen++] = (uint32_t)(r - r->message->rcpts);
+	if (w->nchosen == DELIVER_RCPTS_MAX)
+		act_on(w, r->message);
 }
 
 /* Looks at the recipients of m from index `from` on; false when the page is
  * full, with the cursor behind the last one. */
 static bool
-look(const struct walk *w, struct message *m, uint32_t from, uint32_t *scan)
+look(struct walk *w, struct message *m, uint32_t from, uint32_t *scan)
 {
 	char text[ADDRESS_MAX + 1];
 
@@ -168,10 +132,8 @@ look(const struct walk *w, struct message *m, uint32_t from, uint32_t *scan)
 		if (r->state == RCPT_WAITING) {
 			address = span_from(
 			    text, index_address(r, text, sizeof text));
-			if (matches(w, r, address)) {
-				w->page->matched++;
-				act_on(w, r, address);
-			}
+			if (matches(w, r, address))
+				choose(w, r, address);
 		}
 		if (--*scan == 0 || w->page->nrows == CONTROL_ROWS_MAX)
 			return false;
@@ -207,7 +169,10 @@ walk(struct walk *w)
 	struct message *m = start(w, &from);
 
 	while (m != NULL) {
-		if (!look(w, m, from, &scan)) {
+		bool whole = look(w, m, from, &scan);
+
+		act_on(w, m);
+		if (!whole) {
 			w->page->more = true;
 			return;
 		}
@@ -216,20 +181,10 @@ walk(struct walk *w)
 	}
 }
 
-/* It counts as one of its own deletions until the page is done. */
-static struct deletion *
-deletion_new(struct queue *q, uint32_t request)
+static bool
+changes(const struct msg_act *act)
 {
-	struct deletion *d = calloc(1, sizeof *d);
-
-	if (d == NULL)
-		return NULL;
-	d->queue = q;
-	d->request = request;
-	d->left = 1;
-	LIST_INSERT_HEAD(&q->deletions, d, link);
-	q->ndeletions++;
-	return d;
+	return act->verb != VERB_LIST && act->verb != VERB_COUNT && !act->dry;
 }
 
 static int
@@ -245,7 +200,7 @@ on_act(void *arg, struct ipc_msg *m)
 		.page = &page,
 		.addresses = addresses };
 
-	if (msg_act_get(m, &act) == -1 || q->ndeletions == CONTROL_WINDOW)
+	if (msg_act_get(m, &act) == -1 || q->nactings == CONTROL_WINDOW)
 		return -1;
 	w.wants_esc = select_wants_esc(&act.select);
 	w.only = select_id(&act.select);
@@ -254,18 +209,15 @@ on_act(void *arg, struct ipc_msg *m)
 	page.more = false;
 	page.cursor = act.cursor;
 	reply_make(&page.reply, R_DONE, NULL);
-	if (act.verb == VERB_DELETE &&
-	    (w.deletion = deletion_new(q, m->id)) == NULL)
+	if (changes(&act) && (w.acting = order_begin(q, m->id)) == NULL)
 		reply_make(&page.reply, R_LOCAL_ERROR, "no memory");
 	else
 		walk(&w);
 	queue_pump(q);
-	if (w.deletion == NULL) {
-		answer_page(q, m->id, &page);
-		return 0;
-	}
-	w.deletion->page = page;
-	deletion_settled(w.deletion);
+	if (w.acting != NULL)
+		order_end(w.acting, &page);
+	else
+		control_answer(q, m->id, &page);
 	return 0;
 }
 
@@ -285,7 +237,7 @@ on_closed(void *arg, bool bad)
 	struct queue *q = arg;
 
 	q->control = NULL;
-	deletions_orphan(q);
+	order_orphan(q);
 	if (bad)
 		process_complain(q->process, PEER_CONTROL, q->control_instance);
 }
@@ -301,7 +253,7 @@ control_peer(struct queue *q, uint32_t instance, int fd)
 {
 	q->control_instance = instance;
 	channel_free(q->control);
-	deletions_orphan(q);
+	order_orphan(q);
 	q->control = channel_new(q->base, fd, PEER_CONTROL, &ops, q);
 	if (q->control == NULL)
 		log_warn("peer_failed",

@@ -134,6 +134,44 @@ note_result(struct history *h, const struct record *rec)
 	}
 }
 
+static void
+note_order(struct history *h, const struct record *rec)
+{
+	static const enum history_kind kinds[] = {
+		[RECORD_HOLD] = HISTORY_HELD,
+		[RECORD_RELEASE] = HISTORY_RELEASED,
+		[RECORD_RETRY] = HISTORY_RETRIED,
+	};
+	char address[ADDRESS_MAX + 1];
+	struct record_order o;
+	struct message *m;
+	uint32_t index;
+	size_t n;
+
+	if (record_order_get(rec->payload, &o) == -1 ||
+	    (m = index_find(h->store->index, o.id)) == NULL)
+		return;
+	while (record_order_next(&o.rcpts, &index)) {
+		if (index >= m->nrcpts || m->rcpts[index].state != RCPT_WAITING)
+			continue;
+		n = index_address(&m->rcpts[index], address, sizeof address);
+		struct history_event e = {
+			.kind = kinds[rec->type],
+			.id = m->id,
+			.time = o.time * 1000000,
+			.sender = SPAN(""),
+			.client = SPAN(""),
+			.rcpt = span_from(address, n),
+			.index = index,
+			.nrcpts = m->nrcpts,
+			.attempts = m->rcpts[index].attempts,
+			.host = SPAN(""),
+		};
+		span_copy(e.reply.text, sizeof e.reply.text, o.reason);
+		note(h, rec->seq, &e);
+	}
+}
+
 void
 history_note(struct store *s, const struct record *rec)
 {
@@ -143,6 +181,8 @@ history_note(struct store *s, const struct record *rec)
 		note_accepted(s->history, rec);
 	else if (rec->type == RECORD_RESULT)
 		note_result(s->history, rec);
+	else if (record_is_order(rec->type))
+		note_order(s->history, rec);
 }
 
 static void

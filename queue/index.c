@@ -238,8 +238,10 @@ apply_message(struct index *ix, const struct record *rec, struct place place)
 	m->flags = get.flags & ~(uint32_t)MESSAGE_COPY;
 	message_place(m, place);
 	rows = get.rcpts;
-	while (record_rcpt_next(&rows, true, &row))
+	while (record_rcpt_next(&rows, true, &row)) {
 		rcpt_take(ix, m, &row, place);
+		m->rcpts[row.index].held = row.held;
+	}
 	if (!known && ix->hooks.added != NULL)
 		ix->hooks.added(ix->hooks.arg, m);
 	return 0;
@@ -271,6 +273,42 @@ apply_result(struct index *ix, const struct record *rec, struct place place)
 	return 0;
 }
 
+/* A hold outlives the results of attempts that were under way. */
+static void
+rcpt_order(struct recipient *r, enum record_type type, int64_t time)
+{
+	if (type != RECORD_RETRY)
+		r->held = type == RECORD_HOLD;
+	if (type != RECORD_HOLD)
+		r->next = time;
+}
+
+static int
+apply_order(struct index *ix, const struct record *rec)
+{
+	struct record_order get;
+	struct wire_get rcpts;
+	struct message *m;
+	uint32_t i;
+
+	if (record_order_get(rec->payload, &get) == -1)
+		return -1;
+	index_seen(ix, get.id);
+	if ((m = index_find(ix, get.id)) == NULL)
+		return 0;
+	for (rcpts = get.rcpts; record_order_next(&rcpts, &i);)
+		if (i >= m->nrcpts)
+			return -1;
+	for (rcpts = get.rcpts; record_order_next(&rcpts, &i);) {
+		if (is_final(m->rcpts[i].state))
+			continue;
+		rcpt_order(&m->rcpts[i], rec->type, get.time);
+		if (ix->hooks.ordered != NULL)
+			ix->hooks.ordered(ix->hooks.arg, m, i, rec->type);
+	}
+	return 0;
+}
+
 int
 index_apply(struct index *ix, const struct record *rec, struct place place)
 {
@@ -281,6 +319,10 @@ index_apply(struct index *ix, const struct record *rec, struct place place)
 		return apply_message(ix, rec, place);
 	case RECORD_RESULT:
 		return apply_result(ix, rec, place);
+	case RECORD_HOLD:
+	case RECORD_RELEASE:
+	case RECORD_RETRY:
+		return apply_order(ix, rec);
 	case RECORD_CONTENT:
 	case RECORD_CONTENT_FILE:
 		if (record_content_get(rec, &content) == -1)

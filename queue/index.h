@@ -39,11 +39,13 @@ struct recipient {
 	const char *local;		/* owned by the message */
 	const char *domain;		/* shared by all recipients of the domain */
 	uint8_t state;			/* enum recipient_state */
+	bool held;			/* WAITING until it is released */
 	/* the scheduler's own: */
 	uint8_t phase;			/* enum schedule_phase */
 	bool maybe;			/* a hand-out was lost: it may be delivered */
 	bool urgent;			/* forget its destination's back-off */
-	bool doomed;			/* to be deleted when its result is recorded */
+	uint8_t doomed;			/* the final state that an administrator wants, when
+					 * its result is recorded; 0: nobody does */
 	bool again;			/* WAITING: for which tree it is */
 	/* … up to here */
 	uint16_t code;			/* of the last reply */
@@ -86,6 +88,8 @@ struct index;
 struct index_hooks {
 	void (*added)(void *arg, struct message *);
 	void (*changed)(void *arg, struct message *, uint32_t rcpt);
+	/* a HOLD, RELEASE or RETRY */
+	void (*ordered)(void *arg, struct message *, uint32_t rcpt, enum record_type);
 	void (*gone)(void *arg, struct message *);
 	void *arg;
 };

@@ -43,7 +43,7 @@ prepare(struct process *p)
 	state.conf = p->conf;
 	LIST_INIT(&state.smtpds);
 	LIST_INIT(&state.agents);
-	LIST_INIT(&state.deletions);
+	LIST_INIT(&state.actings);
 	TAILQ_INIT(&state.unrecorded);
 	raise_descriptors();
 	/* The history is readable for the group of its directory (control). */

@@ -25,7 +25,8 @@ struct outcome {
 	TAILQ_ENTRY(outcome) link;
 	struct queue *queue;
 	struct handout handout;
-	bool soon, deleted, told;
+	bool soon, told;
+	enum recipient_state order;
 	int64_t time;
 	struct reply reply;
 	char host[CONF_HOST_MAX + 1];
@@ -50,8 +51,8 @@ decide(const struct outcome *o, const struct message *m,
 		.attempts = r->attempts,
 		.reply = o->reply,
 		.host = span_of(o->host) };
-	if (o->deleted) {
-		row->state = RCPT_DELETED;
+	if (o->order != RCPT_WAITING) {
+		row->state = o->order;
 		return;
 	}
 	if (row->attempts < UINT16_MAX)
@@ -60,7 +61,12 @@ decide(const struct outcome *o, const struct message *m,
 		limits.retry_first = SOON_FIRST;
 	row->state = schedule_verdict(&limits, &o->reply, queue_accepted(m),
 	    row->attempts, o->time, arc4random(), &row->next);
-	if (row->state == RCPT_FAILED && reply_class(&o->reply) == 4) {
+	if (row->state == RCPT_FAILED && r->held) {
+		/* It was held while this attempt was under way: whoever did
+		 * that decides. */
+		row->state = RCPT_WAITING;
+		row->next = o->time;
+	} else if (row->state == RCPT_FAILED && reply_class(&o->reply) == 4) {
 		reply_text(text, sizeof text, &o->reply);
 		reply_make(&row->reply, R_EXPIRED, text);
 	}
@@ -315,7 +321,7 @@ outcome_record(struct queue *q, const struct result *result)
 	o->queue = q;
 	o->handout = result->handout;
 	o->soon = result->soon;
-	o->deleted = result->deleted;
+	o->order = result->order;
 	o->time = queue_now();
 	o->reply = result->reply;
 	strlcpy(o->host, result->host, sizeof o->host);
@@ -329,29 +335,42 @@ outcome_record(struct queue *q, const struct result *result)
 	record(o);
 }
 
+/* In words, with the reason, which may be in any language. */
+static void
+order_reply(struct reply *r, enum recipient_state state, const char *reason)
+{
+	bool deleted = state == RCPT_DELETED;
+
+	*r = deleted ? (struct reply){ .code = 554, .esc = { 5, 0, 0 } }
+		     : (struct reply){ .code = 554, .esc = { 5, 7, 0 } };
+	snprintf(r->text, sizeof r->text, "%s by the administrator%s%s",
+	    deleted ? "Deleted" : "Returned", reason[0] != '\0' ? ": " : "",
+	    reason);
+	for (char *p = r->text; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+}
+
 void
-outcome_delete(struct queue *q, struct recipient *r, const char *reason,
+outcome_order(struct queue *q, struct message *m, uint32_t n,
+    const uint32_t *rcpts, enum recipient_state state, const char *reason,
     void (*settled_now)(void *), void *arg)
 {
-	const struct message *m = r->message;
-	uint32_t index = (uint32_t)(r - m->rcpts);
 	struct result result = { .handout = { m->id, 0 },
-		.deleted = true,
+		.order = state,
 		.host = "",
-		.n = 1,
-		.rcpts = &index,
+		.n = n,
+		.rcpts = rcpts,
 		.settled = settled_now,
 		.arg = arg };
 
-	result.reply = (struct reply){ .code = 554, .esc = { 5, 0, 0 } };
-	snprintf(result.reply.text, sizeof result.reply.text,
-	    "Deleted by the administrator%s%s", reason[0] != '\0' ? ": " : "",
-	    reason);
-	for (char *p = result.reply.text; *p != '\0'; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
-	queue_unschedule(q, r);
-	schedule_record(q->schedule, r);
+	order_reply(&result.reply, state, reason);
+	for (uint32_t i = 0; i < n; i++) {
+		struct recipient *r = &m->rcpts[rcpts[i]];
+
+		queue_unschedule(q, r);
+		schedule_record(q->schedule, r);
+	}
 	outcome_record(q, &result);
 }
 

@@ -54,8 +54,26 @@ on_changed(void *arg, struct message *m, uint32_t index)
 	else if (r->phase == PHASE_RECORDING) {
 		schedule_add(q->schedule, r, r->next);
 		if (r->doomed)
-			outcome_delete(q, r, "", NULL, NULL);
+			outcome_order(
+			    q, m, 1, &index, r->doomed, "", NULL, NULL);
 	}
+	queue_pump(q);
+}
+
+/* What is under way, or on its way to the disk, goes on: see on_changed. */
+static void
+on_ordered(void *arg, struct message *m, uint32_t index, enum record_type type)
+{
+	struct queue *q = arg;
+	struct recipient *r = &m->rcpts[index];
+
+	if (type == RECORD_RETRY)
+		schedule_retry(q->schedule, r, queue_now());
+	else if (type == RECORD_HOLD && r->phase != PHASE_ACTIVE &&
+	    r->phase != PHASE_RECORDING)
+		queue_unschedule(q, r);
+	else if (type == RECORD_RELEASE && r->phase == PHASE_NONE)
+		schedule_add(q->schedule, r, queue_now());
 	queue_pump(q);
 }
 
@@ -123,6 +141,7 @@ queue_plan(struct queue *q)
 {
 	const struct index_hooks hooks = { .added = on_added,
 		.changed = on_changed,
+		.ordered = on_ordered,
 		.gone = on_gone,
 		.arg = q };
 	struct index *ix = store_index(q->store);

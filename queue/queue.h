@@ -8,6 +8,7 @@
  *   handout.c       … and goes out
  *   from_lookup.c   routes                      from_agent.c   results come in
  *   from_control.c  admin commands              control_show.c   … about one message
+ *   order.c         … that change something
  *
  * Everything runs in one event loop; whatever may have made something due calls
  * queue_pump, and the loop then calls dispatch once.
@@ -43,7 +44,7 @@ struct outcome;
 
 LIST_HEAD(smtpd_list, smtpd);
 LIST_HEAD(agent_list, agent);
-LIST_HEAD(deletion_list, deletion);
+LIST_HEAD(acting_list, acting);
 TAILQ_HEAD(outcome_list, outcome);
 
 /* A delivery process that is connected. */
@@ -73,8 +74,8 @@ struct queue {
 	uint32_t lookup_instance, control_instance;
 	struct pending *asked;		/* recipients whose route is asked for */
 	struct channel *control;	/* NULL: not there */
-	struct deletion_list deletions;	/* that control waits for */
-	uint32_t ndeletions, cats;
+	struct acting_list actings;	/* that control waits for */
+	uint32_t nactings, cats;
 	struct event *pump;		/* something may have become due */
 	struct event *limit;		/* of the stop */
 	struct outcome_list unrecorded;	/* results whose commit failed */
@@ -192,7 +193,7 @@ void agent_forget(struct queue *, struct delivery *);
 struct result {
 	struct handout handout;	/* attempt 0: there was none */
 	bool soon;		/* it was cut short: try again soon */
-	bool deleted;		/* by an administrator */
+	enum recipient_state order; /* what an administrator wants: DELETED, FAILED, or 0 */
 	struct reply reply;
 	const char *host;
 	uint32_t n;
@@ -203,20 +204,39 @@ struct result {
 
 /* Takes it to the disk, with the bounce that it causes. */
 void outcome_record(struct queue *, const struct result *);
-/* An administrator's word for one that is not RECORDING. */
-void outcome_delete(struct queue *, struct recipient *, const char *reason,
+/* An administrator's word for at most DELIVER_RCPTS_MAX of a message, none of them
+ * RECORDING: DELETED, or FAILED with one bounce for all. */
+void outcome_order(struct queue *, struct message *, uint32_t n,
+    const uint32_t *rcpts, enum recipient_state, const char *reason,
     void (*settled)(void *arg), void *arg);
 /* Those whose commit failed, once the log can be written again. */
 void outcome_retry(struct queue *);
 
+/* ---- order.c --------------------------------------------------------------------- */
+
+struct acting;
+
+/* Would the verb change it?  One that is held is not held again. */
+bool order_applies(enum control_verb, const struct recipient *);
+/* What a page's verb does, until it is on disk: begin (NULL: no memory), add for
+ * at most DELIVER_RCPTS_MAX recipients of one message at a time, end with the
+ * page, which is answered then. */
+struct acting *order_begin(struct queue *, uint32_t request);
+void order_add(struct acting *, enum control_verb, struct message *, uint32_t n,
+    const uint32_t *rcpts, const char *reason);
+void order_end(struct acting *, const struct msg_page *);
+/* Nobody waits for the answers. */
+void order_orphan(struct queue *);
+
 /* ---- from_control.c -------------------------------------------------------------- */
 
 void control_peer(struct queue *, uint32_t instance, int fd);
+void control_answer(struct queue *, uint32_t request, const struct msg_page *);
 
 /* ---- control_show.c ---------------------------------------------------------------- */
 
 enum select_state control_state(const struct recipient *);
-int64_t control_next(const struct recipient *);	/* 0 while active */
+int64_t control_next(const struct recipient *);	/* 0 while active or held */
 /* Its last reply's code; that of its destination while it waits there untried. */
 uint16_t control_code(const struct recipient *);
 ipc_handler control_show, control_cat, control_settle; /* of a queue */

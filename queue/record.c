@@ -16,6 +16,9 @@
 #define HASH_SIZE     16
 #define RCPT_FIXED    56 /* a row without address, texts and host */
 #define MESSAGE_FIXED 64
+#define ORDER_FIXED   24
+/* Beside the state of a recipient in a MESSAGE. */
+#define HELD 0x80
 
 _Static_assert(RECORD_HEADER == HASH_OFFSET + HASH_SIZE, "hash ends a header");
 
@@ -211,7 +214,8 @@ rcpt_put(struct wire_put *w, bool with_address, uint32_t index,
 	wire_put_u32(w, index);
 	if (with_address)
 		wire_put_span(w, r->address);
-	wire_put_u8(w, (uint8_t)r->state);
+	wire_put_u8(
+	    w, (uint8_t)(with_address && r->held ? r->state | HELD : r->state));
 	wire_put_u32(w, r->attempts);
 	wire_put_u64(w, (uint64_t)r->next);
 	wire_put_u64(w, (uint64_t)r->time);
@@ -222,9 +226,17 @@ rcpt_put(struct wire_put *w, bool with_address, uint32_t index,
 static void
 rcpt_get(struct wire_get *w, bool with_address, struct record_rcpt *r)
 {
+	uint8_t state;
+
 	r->index = wire_get_u32(w);
 	r->address = with_address ? wire_get_span(w) : SPAN("");
-	r->state = wire_get_enum(w, RCPT_STATE_END);
+	state = wire_get_u8(w);
+	r->held = state == (RCPT_WAITING | HELD) && with_address;
+	if (r->held)
+		state = RCPT_WAITING;
+	if (state >= RCPT_STATE_END)
+		w->bad = true;
+	r->state = w->bad ? RCPT_WAITING : state;
 	r->attempts = wire_get_u32(w);
 	r->next = (int64_t)wire_get_u64(w);
 	r->time = (int64_t)wire_get_u64(w);
@@ -341,4 +353,53 @@ record_result_get(struct span s, struct record_result *r)
 	if (w.bad || r->id == 0)
 		return -1;
 	return rcpts_ok(w, false, r->nrcpts) ? 0 : -1;
+}
+
+bool
+record_is_order(enum record_type type)
+{
+	return type == RECORD_HOLD || type == RECORD_RELEASE ||
+	    type == RECORD_RETRY;
+}
+
+size_t
+record_order_max(const struct record_order *o)
+{
+	return ORDER_FIXED + o->reason.n + o->nrcpts * sizeof(uint32_t);
+}
+
+void
+record_order_put(
+    struct wire_put *w, const struct record_order *o, const uint32_t *indexes)
+{
+	wire_put_u64(w, o->id);
+	wire_put_u64(w, (uint64_t)o->time);
+	wire_put_span(w, o->reason);
+	wire_put_u32(w, o->nrcpts);
+	for (uint32_t i = 0; i < o->nrcpts; i++)
+		wire_put_u32(w, indexes[i]);
+}
+
+int
+record_order_get(struct span s, struct record_order *o)
+{
+	struct wire_get w = wire_reader(s);
+
+	o->id = wire_get_u64(&w);
+	o->time = (int64_t)wire_get_u64(&w);
+	o->reason = wire_get_span(&w);
+	o->nrcpts = wire_get_u32(&w);
+	o->rcpts = w;
+	if (w.bad || o->id == 0 || o->nrcpts == 0)
+		return -1;
+	return w.n == o->nrcpts * (uint64_t)sizeof(uint32_t) ? 0 : -1;
+}
+
+bool
+record_order_next(struct wire_get *rcpts, uint32_t *index)
+{
+	if (rcpts->bad || rcpts->n == 0)
+		return false;
+	*index = wire_get_u32(rcpts);
+	return !rcpts->bad;
 }

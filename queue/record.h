@@ -22,7 +22,8 @@
 
 enum record_type {
 	RECORD_BATCH = 1, RECORD_CONTENT, RECORD_CONTENT_FILE, RECORD_MESSAGE,
-	RECORD_RESULT, RECORD_ABANDON, RECORD_SUMMARY, RECORD_TYPE_END
+	RECORD_RESULT, RECORD_ABANDON, RECORD_SUMMARY, RECORD_HOLD,
+	RECORD_RELEASE, RECORD_RETRY, RECORD_TYPE_END
 };
 
 /* What hashes a segment's records: spool/key and the segment's nonce. */
@@ -75,6 +76,7 @@ struct record_rcpt {		/* in a MESSAGE and in a RESULT */
 	uint32_t index;
 	struct span address;	/* MESSAGE only */
 	enum recipient_state state;
+	bool held;		/* MESSAGE only: WAITING, until it is released */
 	uint32_t attempts;
 	int64_t next;		/* seconds since 1970 */
 	int64_t time;		/* of the last attempt; 0: none yet */
@@ -108,6 +110,14 @@ struct record_result {
 	uint64_t id;
 	uint32_t nrcpts;
 	struct wire_get rcpts;
+};
+
+struct record_order {		/* HOLD, RELEASE, RETRY: an administrator's word */
+	uint64_t id;
+	int64_t time;		/* seconds since 1970 */
+	struct span reason;	/* "" */
+	uint32_t nrcpts;
+	struct wire_get rcpts;	/* get: walk with record_order_next(&o.rcpts, &index) */
 };
 
 #define RECORD_BATCH_PAYLOAD	    20
@@ -148,5 +158,11 @@ void record_result_put(struct wire_put *, uint64_t id, const struct record_rcpt 
     uint32_t n);
 int record_result_get(struct span, struct record_result *);
 bool record_rcpt_next(struct wire_get *rcpts, bool with_address, struct record_rcpt *);
+bool record_is_order(enum record_type);
+size_t record_order_max(const struct record_order *);
+void record_order_put(struct wire_put *, const struct record_order *,
+    const uint32_t *indexes);
+int record_order_get(struct span, struct record_order *);
+bool record_order_next(struct wire_get *rcpts, uint32_t *index);
 
 #endif

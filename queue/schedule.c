@@ -371,6 +371,8 @@ schedule_add(struct schedule *s, struct recipient *r, int64_t due)
 {
 	schedule_remove(s, r);
 	r->due = due;
+	if (r->held)
+		return;
 	r->again = r->attempts > 0;
 	schedule_phase(s, r, PHASE_WAITING);
 	RB_INSERT(due_tree, &s->due[r->again], r);

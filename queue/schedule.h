@@ -66,7 +66,8 @@ const struct schedule_limits *schedule_limits(const struct schedule *);
 /* Others from now on; times that are already set stay. */
 void schedule_set_limits(struct schedule *, const struct schedule_limits *);
 
-/* It waits until `due`, whatever it did before. */
+/* It waits until `due`, whatever it did before; one that is held rests until
+ * schedule_add when it is released. */
 void schedule_add(struct schedule *, struct recipient *, int64_t due);
 /* Its result goes to the disk: it rests until schedule_add. */
 void schedule_record(struct schedule *, struct recipient *);

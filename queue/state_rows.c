@@ -48,6 +48,7 @@ state_rows_fill(struct state_rows *rows, const struct message *m)
 			.index = i,
 			.address = span_from(at, n),
 			.state = r->state,
+			.held = r->held,
 			.attempts = r->attempts,
 			.next = r->next,
 			.reply = { .code = r->code },

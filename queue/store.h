@@ -58,6 +58,8 @@ void change_content_file(struct store *, uint64_t number, uint64_t size,
 void change_message(struct store *, const struct record_message *,
     const struct record_rcpt *);
 void change_result(struct store *, uint64_t id, const struct record_rcpt *, uint32_t n);
+void change_order(struct store *, enum record_type, const struct record_order *,
+    const uint32_t *indexes);
 /* done(arg, NULL) when it is on disk and applied to the index; done(arg, reply)
  * (R_QUEUE_ERROR, R_NO_SPACE) when it failed and nothing of it counts.  done is
  * never called before change_commit returned. */

@@ -59,6 +59,9 @@ summary_record_size(struct store *s, const struct record *rec)
 		/* A row takes at least 46 bytes here, and 16 more there. */
 		return ENTRY_MESSAGE + rec->payload.n * 3 / 2;
 	case RECORD_RESULT:
+	case RECORD_HOLD:
+	case RECORD_RELEASE:
+	case RECORD_RETRY:
 		m = index_find(s->index, wire_get_u64(&w));
 		if (m == NULL ||
 		    (s->head != NULL && m->touched == s->head->number))

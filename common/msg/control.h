@@ -79,7 +79,16 @@ struct select {
 /* ---- requests
  * ------------------------------------------------------------------- */
 
-enum control_verb { VERB_LIST, VERB_COUNT, VERB_RETRY, VERB_DELETE, VERB_END };
+enum control_verb {
+	VERB_LIST,
+	VERB_COUNT,
+	VERB_HOLD,
+	VERB_RELEASE,
+	VERB_RETRY,
+	VERB_DELETE,
+	VERB_BOUNCE,
+	VERB_END
+};
 
 #define CONTROL_REASON_MAX 200
 
@@ -118,7 +127,7 @@ struct control_row {
 	int64_t accepted; /* seconds */
 	enum select_state state;
 	uint32_t attempts;
-	int64_t next;  /* seconds; 0 while active */
+	int64_t next;  /* seconds; 0 while active or held */
 	uint16_t code; /* of the last reply, 0: none */
 };
 #define CONTROL_ROWS_MAX 150 /* in one PAGE: they fit whatever the addresses \

@@ -17,7 +17,12 @@
 #define HISTORY_EVENT_MAX (64 * 1024)
 #define HISTORY_NAME_LEN  14	/* "1234567890.log" */
 
-enum history_kind { HISTORY_ACCEPTED, HISTORY_RESULT, HISTORY_KIND_END };
+enum history_kind {
+	HISTORY_ACCEPTED, HISTORY_RESULT,
+	/* an administrator's word; its reason is the reply's text */
+	HISTORY_HELD, HISTORY_RELEASED, HISTORY_RETRIED,
+	HISTORY_KIND_END
+};
 
 /* One recipient's line in a message's story. */
 struct history_event {

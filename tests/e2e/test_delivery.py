@@ -287,6 +287,47 @@ class Remote(unittest.TestCase):
         self.assertEqual(s.command("queue", "list", "from=nobody@nowhere").returncode, 1)
         self.assertEqual(s.command("queue", "explode").returncode, 2)
 
+    def test_hold_release_bounce(self):
+        s = self.service
+        ids = [send(s.port, sender=f"h{i}@example.org", rcpts=["x@dead.example", "y@dead.example"])
+               for i in range(2)]
+        both = "from=h*@example.org"
+        wait_for(lambda: len(s.rows(both, "state=deferred")) == 4)
+        self.assertEqual(s.command("queue", "hold").returncode, 2)
+        dry = s.command("queue", "hold", "-n", both, check=0)
+        self.assertEqual(dry.stdout, "4 recipients would be held\n")
+        self.assertEqual(s.command("queue", "count", "state=held").stdout, "0\n")
+        self.assertEqual(s.command("queue", "hold", both, "to=x@*", "--reason", "a look first",
+                                   check=0).stdout, "2 recipients held\n")
+        self.assertEqual({r["to"] for r in s.rows("state=held")}, {"x@dead.example"})
+        self.assertEqual({r["next"] for r in s.rows("state=held")}, {0})
+        # it is held, and stays so
+        self.assertEqual(s.command("queue", "hold", both, "to=x@*").returncode, 1)
+        s.command("queue", "retry", both, "to=x@*")
+        self.assertIn("held", s.command("queue", "show", ids[0], check=0).stdout)
+        story = s.command("trace", ids[0], check=0).stdout
+        self.assertIn("held <x@dead.example> by the administrator: a look first", story)
+        s.stop()
+        s.start()
+        self.assertEqual(len(s.rows("state=held")), 2)
+        out = s.command("queue", "release", f"id={ids[0]}", "--json", check=0).stdout
+        self.assertEqual(json.loads(out), {"recipients": 1, "dry": False})
+        # both recipients of one message in one bounce, held or not
+        out = s.command("queue", "bounce", ids[1], "--reason", "nobody lives there", check=0)
+        self.assertEqual(out.stdout, "2 recipients bounced\n")
+        wait_for(lambda: maildir(self.mine / "h1"))
+        self.assertEqual(len(maildir(self.mine / "h1")), 1)
+        report = maildir(self.mine / "h1")[0]
+        for part in (b"Final-Recipient: rfc822; x@dead.example",
+                     b"Final-Recipient: rfc822; y@dead.example",
+                     b"554 5.7.0 Returned by the administrator: nobody lives there"):
+            self.assertIn(part, report)
+        story = s.command("trace", ids[1], check=0).stdout
+        self.assertIn("failed <x@dead.example>", story)
+        self.assertIn("nobody lives there", story)
+        self.assertIn("released <x@dead.example>", s.command("trace", ids[0], check=0).stdout)
+        s.command("queue", "delete", both, check=0)
+
     @unittest.skipUnless(IS_ROOT, "port 25 needs root")
     def test_mx(self):
         """MX by preference, the next host when one is down, implicit MX, AAAA."""

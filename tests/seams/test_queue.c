@@ -292,6 +292,102 @@ START_TEST(an_administrator_looks_and_deletes)
 }
 END_TEST
 
+static void
+listed(enum select_state state, unsigned code)
+{
+	act(VERB_LIST, false, NULL);
+	ck_assert_uint_eq(q->page.nrows, 1);
+	ck_assert_int_eq(q->page.rows[0].state, state);
+	ck_assert_uint_eq(q->page.rows[0].code, code);
+	if (state == STATE_HELD)
+		ck_assert_int_eq(q->page.rows[0].next, 0);
+}
+
+static void
+acted(enum control_verb verb, const char *id, uint64_t matched)
+{
+	act(verb, true, id);
+	ck_assert_uint_eq(q->page.matched, matched);
+	act(verb, false, id);
+	ck_assert_uint_eq(q->page.matched, matched);
+}
+
+START_TEST(what_is_held_rests_until_it_is_released)
+{
+	char id[ID_LEN + 1];
+	uint64_t n;
+
+	begin();
+	n = submit_one("s@example", "a@b.example", "text\r\n");
+	id_format(id, n);
+	to_host("a@b.example", "b.example");
+	delivered_to(q->remote, n, "a@b.example");
+	/* It shows at once, and holds when the attempt has failed. */
+	acted(VERB_HOLD, id, 1);
+	listed(STATE_HELD, 0);
+	result(q->remote, 550, SCOPE_RECIPIENT);
+	silence(q->lookup);
+	listed(STATE_HELD, 550);
+	acted(VERB_HOLD, id, 0);
+	acted(VERB_RETRY, id, 0);
+	silence(q->lookup);
+	stop();
+	begin();
+	silence(q->lookup);
+	listed(STATE_HELD, 550);
+	acted(VERB_RELEASE, id, 1);
+	acted(VERB_RELEASE, id, 0);
+	/* Again while its route is asked for. */
+	(void)asked("a@b.example");
+	acted(VERB_HOLD, id, 1);
+	listed(STATE_HELD, 550);
+	act(VERB_RELEASE, false, id);
+	to_host("a@b.example", "b.example");
+	/* Held and released while it is under way: as if nothing had been. */
+	delivered_to(q->remote, n, "a@b.example");
+	acted(VERB_HOLD, id, 1);
+	acted(VERB_RELEASE, id, 1);
+	listed(STATE_ACTIVE, 550);
+	result(q->remote, 451, SCOPE_RECIPIENT);
+	listed(STATE_DEFERRED, 451);
+	act(VERB_RETRY, false, id);
+	to_host("a@b.example", "b.example");
+	delivered_to(q->remote, n, "a@b.example");
+	acted(VERB_HOLD, id, 1);
+	result(q->remote, 250, SCOPE_RECIPIENT);
+	counted(0);
+	stop();
+}
+END_TEST
+
+START_TEST(an_administrator_returns_a_message)
+{
+	static const char *const to[] = { "a@b.example", "b@c.example" };
+	char id[ID_LEN + 1];
+	uint64_t n;
+
+	begin();
+	submit("s@d.example", to, 2, "Subject: x\r\n\r\ntext\r\n");
+	n = accepted();
+	id_format(id, n);
+	to_host(to[0], "b.example");
+	to_host(to[1], "c.example");
+	delivered_to(q->remote, n, to[0]);
+	delivered_to(q->remote, n, to[1]);
+	acted(VERB_BOUNCE, id, 2);
+	/* One for both. */
+	ck_assert_uint_eq(count(), 1);
+	to_host("s@d.example", "d.example");
+	delivered_to(q->remote, 0, "s@d.example");
+	content_has("Final-Recipient: rfc822; a@b.example");
+	content_has("Final-Recipient: rfc822; b@c.example");
+	content_has("5.7.0 Returned by the administrator: a test");
+	result(q->remote, 250, SCOPE_RECIPIENT);
+	counted(0);
+	stop();
+}
+END_TEST
+
 /* How many events the history files have by now. */
 static unsigned
 events_in_files(void)
@@ -388,6 +484,8 @@ main(void)
 	tcase_add_test(t, lookup_may_fail_or_defer_a_recipient);
 	tcase_add_test(t, what_expires_is_a_bounce);
 	tcase_add_test(t, an_administrator_looks_and_deletes);
+	tcase_add_test(t, what_is_held_rests_until_it_is_released);
+	tcase_add_test(t, an_administrator_returns_a_message);
 	tcase_add_test(t, a_settled_history_tells_all_that_was_recorded);
 	tcase_add_test(t, pages_go_on_where_the_last_ended);
 	srunner_run_all(r, CK_NORMAL);

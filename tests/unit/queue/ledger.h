@@ -20,7 +20,8 @@ struct fact {
 	uint64_t id;
 	bool accepted; /* else a result of its recipient */
 	enum recipient_state state;
-	char text[32];	 /* of the reply, unlike any other */
+	enum record_type order; /* HOLD, RELEASE, RETRY; else 0 */
+	char text[32];	 /* of the reply, unlike any other; or the reason */
 	uint64_t bounce; /* made by the same change; 0: none */
 	bool large;
 	size_t asked, told; /* operations before that */
@@ -88,7 +89,7 @@ ledger_expect(const struct ledger *l, uint64_t id, size_t k)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct fact *f = &l->f[i];
 
-		if (f->id != id)
+		if (f->id != id || f->order != 0)
 			continue;
 		if (f->accepted) {
 			s.there_is_right = f->asked < k;
@@ -126,12 +127,34 @@ ledger_check_state(struct spool *sp, const struct ledger *l,
 		return;
 	}
 	for (f = s->first != NULL ? s->first : l->f; f <= s->last; f++)
-		if (f->id == m->id && !f->accepted &&
+		if (f->id == m->id && !f->accepted && f->order == 0 &&
 		    strcmp(f->text, row.reply.text) == 0)
 			break;
 	ck_assert_msg(s->last != NULL && f <= s->last, "a reply of nowhere");
 	ck_assert_int_eq(f->state, m->rcpts[0].state);
 	buf_fini(&b);
+}
+
+/* The last HOLD or RELEASE that was told, or one that was asked for since. */
+static inline void
+ledger_check_held(const struct ledger *l, const struct message *m, size_t k)
+{
+	bool may_be_held = false, may_be_free = true;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct fact *f = &l->f[i];
+		bool hold = f->order == RECORD_HOLD;
+
+		if (f->id != m->id || f->asked >= k ||
+		    (!hold && f->order != RECORD_RELEASE))
+			continue;
+		if (f->told <= k)
+			may_be_held = may_be_free = false;
+		may_be_held |= hold;
+		may_be_free |= !hold;
+	}
+	ck_assert_msg(m->rcpts[0].held ? may_be_held : may_be_free,
+	    "%s held at %zu", m->rcpts[0].held ? "" : "not", k);
 }
 
 static inline void
@@ -152,6 +175,7 @@ ledger_check_message(
 	ck_assert_ptr_nonnull(m->place.segment);
 	spool_check_content(sp, m);
 	ledger_check_state(sp, l, m, &s);
+	ledger_check_held(l, m, k);
 }
 
 /* The result that made a bounce counts if and only if the bounce is there (no

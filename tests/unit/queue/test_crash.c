@@ -122,6 +122,24 @@ bounce(uint64_t id)
 	change_commit(sp.store, ledger_on_done, f);
 }
 
+static void
+order(uint64_t id, enum record_type type)
+{
+	struct fact *f = ledger_add(&ledger, id, false);
+	const uint32_t first = 0;
+
+	f->order = type;
+	snprintf(f->text, sizeof f->text, "reason %zu", ledger.n);
+	change_begin(sp.store);
+	change_order(sp.store, type,
+	    &(struct record_order){ .id = id,
+		.time = 1600000000,
+		.reason = span_of(f->text),
+		.nrcpts = 1 },
+	    &first);
+	change_commit(sp.store, ledger_on_done, f);
+}
+
 /* One that is on disk, so that a result of it can be. */
 static uint64_t
 pick(bool take)
@@ -155,6 +173,8 @@ step(void)
 		    sp.store, ledger_on_done, result(id, RCPT_WAITING));
 	else if (what < 70 && (id = pick(true)) != 0)
 		bounce(id);
+	else if (what < 78 && (id = pick(false)) != 0)
+		order(id, RECORD_HOLD + rand_r(&seed) % 3);
 	else if ((id = pick(true)) != 0)
 		change_commit(
 		    sp.store, ledger_on_done, result(id, RCPT_DELIVERED));

@@ -16,9 +16,18 @@ static char bytes[64 * 1024];
 static uint64_t seq;
 
 static struct {
-	unsigned added, changed, gone;
+	unsigned added, changed, ordered, gone;
 	uint64_t id;
 } told;
+
+static void
+on_ordered(void *arg, struct message *m, uint32_t index, enum record_type type)
+{
+	(void)arg;
+	(void)m;
+	(void)index;
+	told.ordered += record_is_order(type);
+}
 
 static void
 setup(void)
@@ -26,6 +35,8 @@ setup(void)
 	const struct record_seal seal = { .key = "k" };
 
 	ix = index_new();
+	memset(&told, 0, sizeof told);
+	index_hooks(ix, &(struct index_hooks){ .ordered = on_ordered });
 	one = segment_new(1, &seal, -1, 1 << 20);
 	two = segment_new(2, &seal, -1, 1 << 20);
 }
@@ -102,6 +113,51 @@ result(uint64_t id, uint32_t rcpt, enum recipient_state state, uint16_t code,
 	record_result_put(&w, id, &r, 1);
 	return apply(RECORD_RESULT, w.n, two, offset);
 }
+
+static int
+order(enum record_type type, uint64_t id, uint32_t rcpt, int64_t time)
+{
+	const struct record_order o = {
+		.id = id, .time = time, .reason = SPAN("why"), .nrcpts = 1
+	};
+	struct wire_put w = wire_writer(bytes, sizeof bytes);
+
+	record_order_put(&w, &o, &rcpt);
+	return apply(type, w.n, two, 0);
+}
+
+START_TEST(a_hold_outlives_results)
+{
+	struct message *m;
+
+	content(10, one, 4096);
+	message(10, 10, 2, one, 8192);
+	m = index_find(ix, 10);
+	ck_assert_int_eq(order(RECORD_HOLD, 10, 1, 100), 0);
+	ck_assert_uint_eq(told.ordered, 1);
+	ck_assert(m->rcpts[1].held && !m->rcpts[0].held);
+	ck_assert_int_eq(result(10, 1, RCPT_WAITING, 451, 100), 0);
+	ck_assert(m->rcpts[1].held);
+	ck_assert_int_eq(m->rcpts[1].next, 5);
+	ck_assert_int_eq(order(RECORD_RETRY, 10, 1, 150), 0);
+	ck_assert(m->rcpts[1].held);
+	ck_assert_int_eq(m->rcpts[1].next, 150);
+	ck_assert_int_eq(order(RECORD_RELEASE, 10, 1, 200), 0);
+	ck_assert(!m->rcpts[1].held);
+	ck_assert_int_eq(m->rcpts[1].next, 200);
+	ck_assert_uint_eq(m->rcpts[1].code, 451);
+	ck_assert_uint_eq(m->left, 2);
+	/* What is final, gone or was never there is nothing; what cannot be
+	 * is refused. */
+	result(10, 0, RCPT_DELIVERED, 250, 300);
+	told.ordered = 0;
+	ck_assert_int_eq(order(RECORD_HOLD, 10, 0, 300), 0);
+	ck_assert_int_eq(order(RECORD_HOLD, 11, 0, 300), 0);
+	ck_assert_int_eq(order(RECORD_HOLD, 10, 2, 300), -1);
+	ck_assert_uint_eq(told.ordered, 0);
+	ck_assert(!m->rcpts[0].held);
+}
+END_TEST
 
 START_TEST(a_message_is_known_with_all_it_has)
 {
@@ -231,8 +287,9 @@ on_gone(void *arg, struct message *m)
 
 START_TEST(hooks_are_told)
 {
-	const struct index_hooks hooks = { on_added, on_changed, on_gone,
-		NULL };
+	const struct index_hooks hooks = {
+		.added = on_added, .changed = on_changed, .gone = on_gone
+	};
 
 	index_hooks(ix, &hooks);
 	message(10, 10, 1, one, 0);
@@ -319,6 +376,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_message_is_known_with_all_it_has);
+	tcase_add_test(tc, a_hold_outlives_results);
 	tcase_add_test(tc, results_supersede_and_end_it);
 	tcase_add_test(tc, a_copy_moves_and_takes_the_new_state);
 	tcase_add_test(tc, contents_are_shared_and_may_come_late);

@@ -240,6 +240,34 @@ START_TEST(a_result_comes_back)
 }
 END_TEST
 
+START_TEST(an_order_comes_back)
+{
+	const uint32_t indexes[] = { 0, 7, 100000 };
+	const struct record_order o = {
+		.id = 77, .time = 1600000000, .reason = SPAN("why"), .nrcpts = 3
+	};
+	char text[256];
+	struct wire_put w = wire_writer(text, record_order_max(&o));
+	struct record_order back;
+	uint32_t index, n = 0;
+
+	record_order_put(&w, &o, indexes);
+	ck_assert(!w.bad);
+	for (size_t cut = 0; cut < w.n; cut++)
+		ck_assert_int_eq(
+		    record_order_get(span_from(text, cut), &back), -1);
+	text[w.n] = 0;
+	ck_assert_int_eq(record_order_get(span_from(text, w.n + 1), &back), -1);
+	ck_assert_int_eq(record_order_get(span_from(text, w.n), &back), 0);
+	ck_assert_uint_eq(back.id, 77);
+	ck_assert_int_eq(back.time, 1600000000);
+	ck_assert(span_is(back.reason, "why"));
+	while (record_order_next(&back.rcpts, &index))
+		ck_assert_uint_eq(index, indexes[n++]);
+	ck_assert_uint_eq(n, 3);
+}
+END_TEST
+
 START_TEST(what_makes_no_sense_is_refused)
 {
 	struct record_rcpt r[2];
@@ -408,6 +436,7 @@ main(void)
 	tcase_add_test(tc, a_record_in_steps_is_the_same);
 	tcase_add_test(tc, a_message_comes_back);
 	tcase_add_test(tc, a_result_comes_back);
+	tcase_add_test(tc, an_order_comes_back);
 	tcase_add_test(tc, what_makes_no_sense_is_refused);
 	tcase_add_test(tc, small_payloads_come_back);
 	tcase_add_test(tc, the_ends_of_a_segment_come_back);
