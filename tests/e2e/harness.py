@@ -269,10 +269,60 @@ def allowed(command, code):
     return (command, str(code)) in _pairs
 
 
-class Talk:
-    """One SMTP connection.  Every reply is held against its command's row."""
+_catalogue = None
 
-    def __init__(self, port, host="127.0.0.1", greet=True, source=None):
+
+def catalogue():
+    """Each reply that there is: name, code, enhanced, text, and `said`, which matches it."""
+    global _catalogue
+    if _catalogue is None:
+        plain = _top / "plain.conf"
+        plain.write_text('hostname = "x.example"\n')
+        done = subprocess.run([str(BUILD / "bin/sallyport"), "reply", "-c", str(plain), "--json"],
+                              capture_output=True, text=True)
+        _catalogue = [json.loads(l) for l in done.stdout.splitlines()]
+        assert _catalogue, done.stderr
+        for row in _catalogue:
+            row["said"] = said(row["text"])
+    return _catalogue
+
+
+def said(text):
+    """What a text with a % becomes, with something there or nothing."""
+    head, place, tail = text.partition("%")
+    if not place:
+        return re.compile(re.escape(text))
+    return re.compile(f"{re.escape(head)}.+{re.escape(tail)}|"
+                      + re.escape((head + (tail if head else tail.strip())).rstrip(" :")))
+
+
+def named(command, line):
+    """The names of the replies of the catalogue that this line can be."""
+    code, rest = int(line[:3]), line[4:]
+    found = re.match(r"([245]\.\d{1,3}\.\d{1,3})(?: |$)", rest)
+    out = []
+    for row in catalogue():
+        if row["name"] == "helo" and command not in ("HELO", "EHLO"):
+            continue
+        # one that the command's row does not have is said by another of its class
+        if code != row["code"] and (allowed(command, row["code"]) or
+                                    code // 100 != row["code"] // 100):
+            continue
+        if found and row["enhanced"] == found.group(1) and \
+                row["said"].fullmatch(rest[found.end():]):
+            out.append(row["name"])
+        elif not found and row["said"].fullmatch(rest):
+            out.append(row["name"])         # a HELO session, or one without
+    return out
+
+
+class Talk:
+    """One SMTP connection.  Every reply is held against its command's row, and
+    against the catalogue but for the texts that a test has set itself."""
+
+    def __init__(self, port, host="127.0.0.1", greet=True, source=None, own=()):
+        self.own = [said(text) for text in own]
+        self.names = []
         self.sock = socket.create_connection((host, port), timeout=30 * SLOW,
                                              source_address=source)
         self.data = b""
@@ -304,6 +354,10 @@ class Talk:
         assert {l[:3] for l in lines} == {str(code)}, lines
         if command is not None:
             assert allowed(command, code), f"{command} got {code}: not in the table"
+            # the first line: those of EHLO behind it are its keywords
+            self.names = named(command, lines[0])
+            assert self.names or any(o.search(lines[0]) for o in self.own), \
+                f"{command} got {lines[0]}: not in the catalogue"
         self.lines = lines
         return code
 

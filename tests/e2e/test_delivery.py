@@ -81,7 +81,7 @@ class Local(unittest.TestCase):
         t("EHLO c.example")
         t("MAIL FROM:<>")
         for evil in ('"../x"', '"a/b"', '".."', '"."', '".hidden"', "-x", '"-rf"'):
-            self.assertEqual(t(f"RCPT TO:<{evil}@example.org>"), 550, evil)
+            self.assertEqual(t(f"RCPT TO:<{evil}@example.org>"), 553, evil)
         t.close()
 
     def test_a_long_trace(self):

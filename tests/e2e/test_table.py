@@ -5,7 +5,6 @@ must get.  What takes more than a dialogue is a method below, under the name
 that its row gives.  REPLIES at the top of the tree is this table, written by
 `tests/e2e/test_table.py --write`; a test fails when it is stale.
 """
-import atexit
 import os
 import pathlib
 import re
@@ -221,6 +220,10 @@ listen "127.0.0.1:{ports[CONNECT]}" {{ refuse = "connect" }}
     def tearDownClass(cls):
         for service in (cls.service, cls.off, cls.disclosed):
             assert service.stop() == 0
+        if hasattr(cls, "_full"):
+            cls._full[1].close()
+            cls._full[0].stop()
+            cls._disk.close()
         print(f"reply table: {len(cls.met)} of {len(seed())} pairs met")
 
     def talk(self, who=ANY, **kw):
@@ -316,10 +319,9 @@ listen "127.0.0.1:{ports[CONNECT]}" {{ refuse = "connect" }}
         if not hasattr(Table, "_full"):
             from test_disk import Filesystem
             fs = Filesystem(64)
-            atexit.register(fs.close)
+            Table._disk = fs
             service = Service(Table.conf + 'send = "mailbox"\nspool_reserve = "8M"\n'
                               'segment_size = "2M"\n', spool=fs.path / "spool")
-            atexit.register(service.kill)
             before = service.talk()
             last(before, RCPT + "|DATA")
             fs.fill(4 * 1024 * 1024)
