@@ -124,8 +124,6 @@ static const struct reply_meaning meanings[R_COUNT] = {
 	[R_TOO_BIG] = { "the message is larger than message_size, or than the "
 			"next hop takes",
 	    "send less, or raise message_size" },
-	[R_MAILBOX_BUSY] = { "another program keeps the mailbox locked",
-	    RETRIED },
 	[R_MAILBOX_CLOSED] = { "state=busy in the users file",
 	    "take it out when the mailbox is ready; the mail waits" },
 	[R_MAILBOX_FULL] = { "the mailbox reached its limit behind the "

@@ -106,7 +106,6 @@ enum reply_name {
 	R_BARE_NEWLINE,		/* 550 5.6.0 bare CR, LF or NUL in the content */
 	R_LOOP,			/* 554 5.4.6 too many hops, or our own Delivered-To */
 	R_TOO_BIG,		/* 552 5.3.4 */
-	R_MAILBOX_BUSY,		/* 450 4.2.0 */
 	R_MAILBOX_CLOSED,	/* 450 4.2.1 state=busy */
 	R_MAILBOX_FULL,		/* 452 4.2.2 */
 	R_OVER_QUOTA,		/* 552 5.2.2 state=full, at RCPT */

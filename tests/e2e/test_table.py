@@ -16,7 +16,7 @@ import time
 import unittest
 
 from harness import (IS_ROOT, NOBODY, ROOT, SLOW, Service, Talk, directory, free_port, maildir,
-                     send, wait_for)
+                     named, send, wait_for)
 
 SEED = ROOT / "tests/seed/command-replies.tsv"
 HERE = "EHLO c.example"
@@ -143,6 +143,26 @@ for name in ("SEND", "SOML", "SAML"):
         (name, 502, "5.5.1", "otherwise", OFF, HERE + f"|{name} FROM:<a@c.example>"),
     ])
 
+# The name in the catalogue of what such a test gets; test_replies has the others.
+HAS = {
+    "test_connect_220": "greeting", "test_QUIT_221": "bye", "test_EHLO_250": "helo",
+    "test_RSET_250": "ok", "test_MAIL_250": "sender-ok", "test_RCPT_250": "rcpt-ok",
+    "test_received_data_250": "queued", "test_VRFY_252": "cannot-vrfy",
+    "test_HELP_214": "help-topic", "test_HELP_211": "status", "test_VRFY_250": "verified",
+    "test_RCPT_251": "will-forward", "test_DATA_354": "data", "test_NOOP_421": "timeout",
+    "test_connect_421": "too-many-from-client", "test_MAIL_451": "local-error",
+    "test_received_data_451": "queue-error", "test_RCPT_451": "table-error",
+    "test_RCPT_452": "too-many-rcpts", "test_MAIL_452": "no-space",
+    "test_NOOP_500": "line-too-long", "test_HELO_501": "syntax", "test_RCPT_501": "bad-address",
+    "test_MAIL_501": "bad-sender", "test_EXPN_502": "not-implemented",
+    "test_RCPT_503": "sequence", "test_DATA_554": "no-valid-rcpts",
+    "test_RSET_504": "bad-parameter", "test_RCPT_550": "no-such-user",
+    "test_RCPT_551": "user-moved", "test_RCPT_553": "mailbox-name", "test_EHLO_550": "our-name",
+    "test_HELO_521": "host-refuses", "test_RCPT_521": "domain-refuses",
+    "test_received_data_554": "loop", "test_MAIL_552": "too-big",
+    "test_RCPT_450": "mailbox-closed", "test_RCPT_552": "over-quota",
+}
+
 # What nothing here can meet, and why.
 NOT_YET = {
     ("NOOP", 200): "remote has no use for NOOP",
@@ -244,6 +264,9 @@ listen "127.0.0.1:{ports[CONNECT]}" {{ refuse = "connect" }}
         said = re.match(r"\d{3} ([245]\.\d+\.\d+)( |$)", lines[-1])
         if esc:
             self.assertEqual(said and said.group(1), esc, lines)
+        name = HAS.get(test_name(command, code))
+        if name is not None:
+            self.assertIn(name, named(command, lines[0]))
         self.met.add((command, code))
 
     # --- what takes more than a dialogue ----------------------------------------------
