@@ -160,6 +160,12 @@ static const struct reply_meaning meanings[R_COUNT] = {
 	[R_NO_8BITMIME] = { "the message has 8-bit content, and the next hop "
 			    "does not offer 8BITMIME",
 	    "send it in quoted-printable or base64, or by another route" },
+	[R_NEEDS_SMTPUTF8] = { "an address has letters beyond ASCII, and MAIL "
+			       "did not say SMTPUTF8",
+	    "mend the client, or use an address in ASCII" },
+	[R_NO_SMTPUTF8] = { "the message needs SMTPUTF8, and the next hop does "
+			    "not offer it",
+	    "use addresses and header fields in ASCII, or another route" },
 	[R_NO_BINARYMIME] = { "the message came as BINARYMIME, and the next "
 			      "hop does not take that",
 	    "send it in base64, or by another route" },

@@ -46,7 +46,8 @@ class Install(unittest.TestCase):
         out |= {f"{prefix}/lib/systemd/system/{p.name}": 0o644 for p in
                 [*ROOT.glob("etc/*.service"), *ROOT.glob("etc/*.socket")]}
         out |= {f"{prefix}/lib/{d}/sallyport.conf": 0o644 for d in ("sysusers.d", "tmpfiles.d")}
-        out |= {f"{prefix}/share/doc/sallyport/{n}": 0o644 for n in ("README", "INSTALL", "LICENSE")}
+        out |= {f"{prefix}/share/doc/sallyport/{n}": 0o644 for n in ("README", "INSTALL", "LICENSE",
+                                                                      "REPLIES")}
         out |= {f"{sysconf}/sallyport/{n}": 0o644
                 for n in ("sallyport.conf", "sallyport.conf.example")}
         return out

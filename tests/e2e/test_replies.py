@@ -23,6 +23,7 @@ REACHED = {
     "help": "test_a_client_hears", "unknown-command": "test_a_client_hears",
     "bad-line": "test_a_client_hears", "unknown-parameter": "test_a_client_hears",
     "relay-denied": "test_a_client_hears", "bare-newline": "test_a_client_hears",
+    "needs-smtputf8": "test_a_client_hears", "no-smtputf8": "test_attempts",
     "not-active": "test_a_client_hears", "chunk": "test_a_client_hears",
     "too-many-useless": "test_limits", "too-many-sessions": "test_limits",
     "shutdown": "test_limits",
@@ -204,7 +205,9 @@ class Replies(unittest.TestCase):
                              'relay_from = { }\nsend = "mailbox"\n')
         t = self.talk(service.port)
         for line, name in (("HELP", "help"), ("XYZZY", "unknown-command"), ("A\rB", "bad-line"),
-                           ("EHLO c.example", "helo"), ("MAIL FROM:<> X=y", "unknown-parameter"),
+                           ("EHLO c.example", "helo"),
+                           ("MAIL FROM:<caf\u00e9@c.example>", "needs-smtputf8"),
+                           ("MAIL FROM:<> X=y", "unknown-parameter"),
                            ("SEND FROM:<>", "sender-ok"), ("RCPT TO:<a@example.org>", "not-active"),
                            ("RSET", "ok"), ("MAIL FROM:<>", "sender-ok"),
                            ("RCPT TO:<a@far.example>", "relay-denied"),
@@ -274,9 +277,11 @@ class Replies(unittest.TestCase):
             self.told(service, self.sent(service, rcpt), name)
         t = self.talk(service.port)
         t("EHLO c.example")
-        for rcpt, body, name in (("a@seven.example", "8BITMIME", "no-8bitmime"),
-                                 ("a@lines.example", "BINARYMIME", "no-binarymime")):
-            t(f"MAIL FROM:<> BODY={body}")
+        for rcpt, more, name in (("a@seven.example", "BODY=8BITMIME", "no-8bitmime"),
+                                 ("a@lines.example", "BODY=BINARYMIME", "no-binarymime"),
+                                 ("caf\u00e9@lines.example", "BODY=8BITMIME SMTPUTF8",
+                                  "no-smtputf8")):
+            t(f"MAIL FROM:<> {more}")
             t(f"RCPT TO:<{rcpt}>")
             t.raw(b"BDAT 11 LAST\r\n\r\ncaf\xc3\xa9 \xff\r\n")
             self.assertEqual(t.reply("BDAT"), 250, t.lines)
