@@ -1,6 +1,7 @@
 /*
  * trace.c - `sallyport trace ID`: what happened to a message, from its
- * acceptance to the last reply, and to the bounces that tell of it.
+ * acceptance to the last reply, to the messages that an alias made of it, and
+ * to the bounces that tell of it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,14 +9,14 @@
 #include "admin/admin.h"
 #include "common/bytes/id.h"
 
-#define BOUNCES_MAX 16 /* told of, for one message */
+#define CHILDREN_MAX 256 /* told of, for one message */
 
 struct trace {
 	struct admin *admin;
 	bool json;
 	bool found;
-	uint64_t bounces[BOUNCES_MAX]; /* that tell of it */
-	size_t nbounces;
+	uint64_t children[CHILDREN_MAX]; /* that tell of it, or go on with it */
+	size_t nchildren;
 };
 
 static void
@@ -31,7 +32,9 @@ print_accepted(const struct history_event *e)
 		print_safe(e->client);
 	}
 	if (e->parent != 0) {
-		fputs(", tells of the failure of ", stdout);
+		fputs(e->bounce ? ", tells of the failure of "
+				: ", for an alias of ",
+		    stdout);
 		print_id(e->parent);
 	}
 	putchar('\n');
@@ -54,6 +57,8 @@ outcome(const struct history_event *e)
 		return "released";
 	if (e->kind == HISTORY_RETRIED)
 		return "retried";
+	if (e->kind == HISTORY_EXPANDED)
+		return "expanded";
 	if (e->deleted)
 		return "deleted";
 	if (!e->final)
@@ -148,13 +153,13 @@ print_event(struct trace *t, const struct history_event *e)
 }
 
 static void
-note_bounce(struct trace *t, uint64_t id)
+note_child(struct trace *t, uint64_t id)
 {
-	for (size_t i = 0; i < t->nbounces; i++)
-		if (t->bounces[i] == id)
+	for (size_t i = 0; i < t->nchildren; i++)
+		if (t->children[i] == id)
 			return;
-	if (t->nbounces < BOUNCES_MAX)
-		t->bounces[t->nbounces++] = id;
+	if (t->nchildren < CHILDREN_MAX)
+		t->children[t->nchildren++] = id;
 }
 
 static void
@@ -170,7 +175,7 @@ tell(struct trace *t, uint64_t id)
 			const struct history_event *e = &tale->events[i];
 
 			if (e->id != id) {
-				note_bounce(t, e->id);
+				note_child(t, e->id);
 				continue;
 			}
 			t->found = true;
@@ -203,8 +208,8 @@ verb_trace(struct admin *a)
 	if (!t.found)
 		refuse(
 		    EXIT_REFUSED, "no message with this id within the history");
-	/* A bounce has none of its own, so this adds nothing to the list. */
-	for (size_t i = 0; i < t.nbounces; i++)
-		tell(&t, t.bounces[i]);
+	/* What comes from it has such of its own: the list grows. */
+	for (size_t i = 0; i < t.nchildren; i++)
+		tell(&t, t.children[i]);
 	return EXIT_DONE;
 }

@@ -1,6 +1,6 @@
 /*
- * files.h - the users file of each domain that has one, and that of users who
- * moved.
+ * files.h - the users file of each domain that has one, that of users who
+ * moved, and the aliases.
  *
  * Domains that name the same path share one.
  */
@@ -22,5 +22,7 @@ bool files_needed(const struct conf *);
 /* The domain is one of conf's.  NULL: it has none. */
 struct table_file *files_of(
     const struct files *, const struct conf_domain *, enum users_form);
+struct table_file *files_aliases(
+    const struct files *, const struct conf_domain *);
 
 #endif

@@ -12,7 +12,7 @@
 
 struct lookup {
 	struct accounts *accounts; /* NULL: no domain has system users */
-	struct table_watch *watch; /* NULL: none has a users file */
+	struct table_watch *watch; /* NULL: none has a table */
 	struct recipients *recipients;
 	struct smtpds *smtpds;
 	struct routes *routes;
@@ -96,7 +96,7 @@ begin(struct process *p)
 	if (l->watch != NULL && table_watch_begin(l->watch, p->base) == -1)
 		fatalx("lookup", "no events");
 	l->smtpds = smtpds_new(p->base, p->conf, l->recipients, smtpd_gone, p);
-	l->routes = routes_new(p->base, l->recipients, queue_gone, p);
+	l->routes = routes_new(p->base, p->conf, l->recipients, queue_gone, p);
 	if (l->smtpds == NULL || l->routes == NULL)
 		fatal("lookup");
 }
@@ -138,6 +138,7 @@ status(
 	add(arg, "rcpts_denied", s.denied);
 	add(arg, "rcpts_deferred", s.deferred);
 	add(arg, "routes", r.routed);
+	add(arg, "aliases_expanded", r.expanded);
 	add(arg, "routes_deferred", r.deferred);
 	add(arg, "routes_failed", r.failed);
 	add(arg, "tables_unreadable", table_watch_failing(l->watch));

@@ -3,11 +3,13 @@
  */
 #include <bsd/sys/queue.h>
 
+#include <bsd/string.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "common/bytes/log.h"
 #include "common/run/process.h"
+#include "lookup/alias.h"
 #include "lookup/files.h"
 #include "lookup/foreign.h"
 #include "lookup/names.h"
@@ -19,6 +21,13 @@
 /* How often an address may have moved. */
 #define MOVES_MAX 10
 
+/* Who gets the mail of a role that nobody has. */
+enum heir {
+	HEIR_NONE,
+	HEIR_POSTMASTER, /* root's: the domain's postmaster */
+	HEIR_SETTING	 /* postmaster's: conf->postmaster */
+};
+
 struct question {
 	TAILQ_ENTRY(question) link;
 	struct recipients *in;
@@ -26,8 +35,10 @@ struct question {
 	void *arg;
 	struct address address;
 	const struct conf_domain *domain;
-	bool second; /* no mailbox: it is conf->postmaster's now */
 	unsigned moves;
+	bool expanded;
+	bool was_alias;
+	enum heir heir; /* whose mail it is where nobody has the name */
 	struct names names;
 	size_t tried;
 	struct resolution r;
@@ -83,6 +94,9 @@ refuse(struct question *q, enum reply_name name)
 static void
 found(struct question *q, enum reply_scope scope)
 {
+	q->r.start = q->address;
+	if (q->heir != HEIR_NONE && !q->expanded)
+		q->r.expands = true;
 	if (q->r.moved) {
 		memcpy(q->r.forward, q->address.text, sizeof q->r.forward);
 		reply_make(&q->r.reply, R_WILL_FORWARD, q->r.forward);
@@ -91,6 +105,14 @@ found(struct question *q, enum reply_scope scope)
 		q->r.reply.scope = scope;
 	}
 	finish(q);
+}
+
+/* It is an alias, or another's in whose place this one is. */
+static void
+expands(struct question *q)
+{
+	q->r.expands = true;
+	found(q, SCOPE_RECIPIENT);
 }
 
 /* RFC 5321 section 4.5.1 wants postmaster's mail accepted, so it has to wait
@@ -107,21 +129,35 @@ postmaster_missing(struct question *q)
 	refuse(q, R_TABLE_ERROR);
 }
 
+/* The next heir's address, if there is one. */
+static bool
+inherit(struct question *q)
+{
+	char text[sizeof "postmaster@" + ADDRESS_DOMAIN_MAX] = "postmaster@";
+	struct address old = q->address;
+
+	if (q->heir == HEIR_NONE && q->domain->users == USERS_SYSTEM &&
+	    names_is(&old, "root")) {
+		q->heir = HEIR_POSTMASTER;
+		strlcat(text, q->domain->name, sizeof text);
+		return address_parse(&q->address, span_of(text)) == 0;
+	}
+	if (q->heir == HEIR_SETTING || !names_is(&old, "postmaster"))
+		return false;
+	q->heir = HEIR_SETTING;
+	return address_parse(&q->address, span_of(q->in->conf->postmaster)) ==
+	    0;
+}
+
 static void
 no_such_user(struct question *q)
 {
-	if (!q->r.postmaster) {
-		refuse(q, R_NO_SUCH_USER);
-		return;
-	}
-	if (q->second ||
-	    address_parse(&q->address, span_of(q->in->conf->postmaster)) ==
-		-1) {
+	if (inherit(q))
+		begin(q);
+	else if (q->r.postmaster || q->heir != HEIR_NONE)
 		postmaster_missing(q);
-		return;
-	}
-	q->second = true;
-	begin(q);
+	else
+		refuse(q, q->was_alias ? R_ALIAS_LOOP : R_NO_SUCH_USER);
 }
 
 /* --- domains of others --------------------------------------------------- */
@@ -131,9 +167,14 @@ to_others(struct question *q)
 {
 	enum reply_name name;
 
-	/* It would be another address there, and an envelope keeps its own. */
-	if (q->second) {
-		postmaster_missing(q);
+	/* It is another address there, and an envelope keeps its own. */
+	if (q->heir != HEIR_NONE) {
+		/* Mail for our own name would come back. */
+		if (q->expanded ||
+		    span_is(address_domain(&q->address), q->in->conf->hostname))
+			postmaster_missing(q);
+		else
+			expands(q);
 		return;
 	}
 	q->r.foreign = true;
@@ -287,6 +328,26 @@ has_moved(struct question *q)
 	return result != USERS_FILE_NONE;
 }
 
+/* --- aliases --------------------------------------------------------------- */
+
+/* True: it is answered. */
+static bool
+is_alias(struct question *q)
+{
+	struct alias alias;
+	enum alias_result result =
+	    alias_find(&alias, q->in->files, q->domain, &q->names);
+
+	q->was_alias = result != ALIAS_NONE;
+	if (q->expanded || result == ALIAS_NONE)
+		return false;
+	if (result == ALIAS_FOUND)
+		expands(q);
+	else
+		refuse(q, R_TABLE_ERROR);
+	return true;
+}
+
 /* --- the beginning ------------------------------------------------------- */
 
 static void
@@ -308,7 +369,7 @@ begin(struct question *q)
 	else {
 		if (names_is(&q->address, "postmaster"))
 			q->r.postmaster = true;
-		if (!has_moved(q))
+		if (!has_moved(q) && !is_alias(q))
 			try[q->domain->users](q);
 	}
 }
@@ -337,7 +398,7 @@ parse(struct question *q, struct span rcpt)
 }
 
 void
-recipients_resolve(struct recipients *in, struct span rcpt,
+recipients_resolve(struct recipients *in, struct span rcpt, bool expanded,
     resolution_answer *answer, void *arg)
 {
 	struct question *q = calloc(1, sizeof *q);
@@ -352,11 +413,19 @@ recipients_resolve(struct recipients *in, struct span rcpt,
 	q->in = in;
 	q->answer = answer;
 	q->arg = arg;
+	q->expanded = expanded;
 	TAILQ_INSERT_TAIL(&in->open, q, link);
-	if (parse(q, rcpt))
+	if (parse(q, rcpt)) {
+		q->r.origin = q->address;
 		begin(q);
-	else
+	} else
 		refuse(q, R_BAD_ADDRESS);
+}
+
+const struct files *
+recipients_files(const struct recipients *in)
+{
+	return in->files;
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include "common/msg/queue_lookup.h"
 #include "common/run/account.h"
+#include "lookup/files.h"
 #include "lookup/tables/table_watch.h"
 
 struct resolution {
@@ -20,6 +21,8 @@ struct resolution {
 			     * route */
 	char forward[ADDRESS_MAX + 1];
 	struct route route; /* where 250 or 251 */
+	bool expands;	    /* it is an alias: its mail goes on from `start` */
+	struct address origin, start;
 };
 
 typedef void resolution_answer(void *arg, const struct resolution *);
@@ -33,10 +36,14 @@ struct recipients *recipients_new(
     const struct conf *, struct accounts *, struct table_watch *, bool root);
 void recipients_free(struct recipients *);
 
+/* The tables it reads. */
+const struct files *recipients_files(const struct recipients *);
+
 /* `answer` is called once, maybe before this returns.  The recipient is
- * canonical; "postmaster" without a domain is legal. */
-void recipients_resolve(
-    struct recipients *, struct span rcpt, resolution_answer *, void *arg);
+ * canonical; "postmaster" without a domain is legal.  What is `expanded` comes
+ * from an alias, and none counts any more. */
+void recipients_resolve(struct recipients *, struct span rcpt, bool expanded,
+    resolution_answer *, void *arg);
 /* No answer any more for whoever asked with this arg. */
 void recipients_forget(struct recipients *, void *arg);
 

@@ -1,12 +1,25 @@
 /*
  * routes.c - the channel to queue.
+ *
+ * An alias is expanded when its route is asked for; what does not fit one packet
+ * is kept until queue has fetched it.
  */
 #include <bsd/sys/queue.h>
 
 #include <stdlib.h>
 
 #include "common/bytes/log.h"
+#include "lookup/expand.h"
 #include "lookup/routes.h"
+
+/* Expansions that queue has not fetched to their end; it asks for so many at
+ * once, and one that was forgotten is asked for anew. */
+#define KEPT_MAX 8
+
+struct kept {
+	uint64_t number; /* 0: none */
+	struct expansion *expansion;
+};
 
 /* A recipient whose route is not there yet. */
 struct asked {
@@ -17,6 +30,7 @@ struct asked {
 
 struct routes {
 	struct event_base *base;
+	const struct conf *conf;
 	struct recipients *recipients;
 	void (*gone)(void *, uint32_t, bool);
 	void *arg;
@@ -25,6 +39,8 @@ struct routes {
 	TAILQ_HEAD(, asked) asked;
 	size_t nasked;
 	struct routes_counters counters;
+	uint64_t expansions; /* the number of the last one that was kept */
+	struct kept kept[KEPT_MAX];
 };
 
 static void
@@ -36,12 +52,103 @@ asked_free(struct asked *a)
 }
 
 static void
+forget(struct kept *k)
+{
+	expansion_free(k->expansion);
+	*k = (struct kept){ .number = 0 };
+}
+
+/* A channel that broke is told of by the loop. */
+static void
+send_rows(struct routes *r, uint32_t id, const struct msg_expanded *m)
+{
+	msg_expanded_put(channel_begin(r->channel, EXPAND_ANSWER, id), m);
+	(void)channel_send(r->channel, -1);
+}
+
+/* The first packet; the oldest of those that are kept makes room. */
+static void
+send_expansion(struct routes *r, uint32_t id, struct expansion *e)
+{
+	struct msg_expanded m = { .expansion = r->expansions + 1 };
+	struct kept *k = &r->kept[m.expansion % KEPT_MAX];
+
+	expansion_rows(e, 0, &m);
+	send_rows(r, id, &m);
+	if (m.n == m.total) {
+		expansion_free(e);
+		return;
+	}
+	r->expansions++;
+	forget(k);
+	*k = (struct kept){ m.expansion, e };
+}
+
+static int
+on_expand(void *arg, struct ipc_msg *msg)
+{
+	struct routes *r = arg;
+	struct msg_expand ask;
+	struct msg_expanded m = { .expansion = 0 };
+	struct kept *k;
+
+	if (msg_expand_get(msg, &ask) == -1 || msg->id == 0)
+		return -1;
+	k = &r->kept[ask.expansion % KEPT_MAX];
+	if (k->number == ask.expansion) {
+		if (ask.at >= expansion_total(k->expansion))
+			return -1;
+		m.expansion = ask.expansion;
+		expansion_rows(k->expansion, ask.at, &m);
+	}
+	send_rows(r, msg->id, &m);
+	if (k->number == ask.expansion && m.at + m.n == m.total)
+		forget(k);
+	return 0;
+}
+
+static void
+send_route(struct routes *r, uint32_t id, const struct msg_routed *routed)
+{
+	r->counters.routed += reply_class(&routed->reply) == 2;
+	r->counters.deferred += reply_class(&routed->reply) == 4;
+	r->counters.failed += reply_class(&routed->reply) == 5;
+	msg_routed_put(channel_begin(r->channel, ROUTE_ANSWER, id), routed);
+	(void)channel_send(r->channel, -1);
+}
+
+static void
+expand(struct routes *r, uint32_t id, const struct resolution *res)
+{
+	struct msg_routed refused = { .route = { .kind = ROUTE_MX } };
+	struct expansion *e =
+	    expansion_new(r->conf, recipients_files(r->recipients),
+		&res->origin, &res->start, &refused.reply);
+
+	if (e == NULL)
+		reply_make(&refused.reply, R_TABLE_ERROR, NULL);
+	if (reply_class(&refused.reply) == 2) {
+		r->counters.expanded++;
+		send_expansion(r, id, e);
+		return;
+	}
+	expansion_free(e);
+	send_route(r, id, &refused);
+}
+
+static void
 on_resolved(void *arg, const struct resolution *res)
 {
 	struct asked *a = arg;
 	struct routes *r = a->in;
 	struct msg_routed routed = { .reply = res->reply, .route = res->route };
+	uint32_t id = a->id;
 
+	asked_free(a);
+	if (res->expands) {
+		expand(r, id, res);
+		return;
+	}
 	/* What was accepted waits for room; and what moved behind it can only
 	 * be told of, where the new address is another host's: an envelope
 	 * keeps its own. */
@@ -49,13 +156,7 @@ on_resolved(void *arg, const struct resolution *res)
 		reply_make(&routed.reply, R_MAILBOX_FULL, NULL);
 	else if (routed.reply.code == 251 && res->foreign)
 		reply_make(&routed.reply, R_USER_MOVED, res->forward);
-	r->counters.routed += reply_class(&routed.reply) == 2;
-	r->counters.deferred += reply_class(&routed.reply) == 4;
-	r->counters.failed += reply_class(&routed.reply) == 5;
-	msg_routed_put(channel_begin(r->channel, ROUTE_ANSWER, a->id), &routed);
-	asked_free(a);
-	/* A channel that broke is told of by the loop. */
-	(void)channel_send(r->channel, -1);
+	send_route(r, id, &routed);
 }
 
 static int
@@ -73,13 +174,15 @@ on_route(void *arg, struct ipc_msg *m)
 	*a = (struct asked){ .in = r, .id = m->id };
 	TAILQ_INSERT_TAIL(&r->asked, a, link);
 	r->nasked++;
-	recipients_resolve(r->recipients, route.rcpt, on_resolved, a);
+	recipients_resolve(
+	    r->recipients, route.rcpt, route.expanded, on_resolved, a);
 	return 0;
 }
 
 /* The whole of what queue may say. */
 static const struct ipc_rule rules[] = {
 	{ ROUTE_ASK, IPC_ANY_PHASE, IPC_FD_NEVER, on_route },
+	{ EXPAND_ASK, IPC_ANY_PHASE, IPC_FD_NEVER, on_expand },
 };
 
 static void
@@ -91,6 +194,8 @@ forget_all(struct routes *r)
 		recipients_forget(r->recipients, a);
 		asked_free(a);
 	}
+	for (size_t i = 0; i < KEPT_MAX; i++)
+		forget(&r->kept[i]);
 	r->channel = NULL;
 }
 
@@ -131,14 +236,16 @@ routes_count(const struct routes *r, struct routes_counters *n)
 }
 
 struct routes *
-routes_new(struct event_base *base, struct recipients *recipients,
-    void (*gone)(void *, uint32_t, bool), void *arg)
+routes_new(struct event_base *base, const struct conf *conf,
+    struct recipients *recipients, void (*gone)(void *, uint32_t, bool),
+    void *arg)
 {
 	struct routes *r = calloc(1, sizeof *r);
 
 	if (r == NULL)
 		return NULL;
 	r->base = base;
+	r->conf = conf;
 	r->recipients = recipients;
 	r->gone = gone;
 	r->arg = arg;

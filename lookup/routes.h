@@ -9,12 +9,13 @@
 struct routes;
 
 struct routes_counters {
-	uint64_t routed, deferred, failed;
+	uint64_t routed, expanded, deferred, failed;
 };
 
 /* `gone` as in smtpds.h. */
-struct routes *routes_new(struct event_base *, struct recipients *,
-    void (*gone)(void *arg, uint32_t instance, bool bad), void *arg);
+struct routes *routes_new(struct event_base *, const struct conf *,
+    struct recipients *, void (*gone)(void *arg, uint32_t instance, bool bad),
+    void *arg);
 void routes_free(struct routes *);
 /* The queue, or a new one in the place of the old one. */
 void routes_connect(struct routes *, uint32_t instance, int fd);

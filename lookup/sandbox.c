@@ -90,7 +90,7 @@ lookup_sandbox(const struct conf *conf)
 		.calls = calls,
 		.ncalls = sizeof calls / sizeof *calls,
 	};
-	struct confine_dir *dirs = calloc(4 * conf->ndomains + 1, sizeof *dirs);
+	struct confine_dir *dirs = calloc(6 * conf->ndomains + 1, sizeof *dirs);
 	size_t n = 0;
 
 	if (dirs == NULL)
@@ -102,6 +102,8 @@ lookup_sandbox(const struct conf *conf)
 			n = add_file(dirs, n, d->users_file);
 		if (d->moved_file[0] != '\0')
 			n = add_file(dirs, n, d->moved_file);
+		if (d->aliases[0] != '\0')
+			n = add_file(dirs, n, d->aliases);
 	}
 	limits.dirs = dirs;
 	limits.ndirs = n;

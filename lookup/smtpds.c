@@ -127,7 +127,8 @@ on_rcpt(void *arg, struct ipc_msg *m)
 	    (struct asked){ .by = s, .id = m->id, .trusted = session->trusted };
 	TAILQ_INSERT_TAIL(&s->asked, a, link);
 	s->nasked++;
-	recipients_resolve(s->all->recipients, rcpt.rcpt, on_resolved, a);
+	recipients_resolve(
+	    s->all->recipients, rcpt.rcpt, false, on_resolved, a);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
  * check.c - `master -n`: what a start would say of the configuration.
  *
  * The file is parsed and the users are looked for as at a start; where there
- * are expectations lookup is started, alone, and asked.  Nothing else is opened,
+ * are tables or expectations lookup is started, alone, and asked.  Nothing else is opened,
  * made or started, so that it can be done beside a running service, and by
  * anybody who may read the file and its tables.
  */
@@ -131,6 +131,20 @@ ask(struct master *m)
 	return m->status;
 }
 
+/* Files that lookup reads, and has something to say of. */
+static bool
+has_tables(const struct conf *c)
+{
+	for (size_t i = 0; i < c->ndomains; i++) {
+		const struct conf_domain *d = &c->domains[i];
+
+		if (d->users == USERS_FILE || d->aliases[0] != '\0' ||
+		    d->moved_file[0] != '\0')
+			return true;
+	}
+	return false;
+}
+
 int
 check(struct master *m, const char *file)
 {
@@ -139,7 +153,7 @@ check(struct master *m, const char *file)
 
 	configuration_read(m, file);
 	users_find(m, &m->current->conf, &owner);
-	if (m->current->conf.nexpects > 0)
+	if (m->current->conf.nexpects > 0 || has_tables(&m->current->conf))
 		status = ask(m);
 	generation_unref(m->current);
 	return status;

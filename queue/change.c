@@ -154,13 +154,17 @@ append(struct batch *b, const struct change *c)
 	return 0;
 }
 
-/* Can it be written at all: into an empty segment, with its summary? */
-static bool
-fits(struct store *s)
+/* Into an empty segment, with its summary? */
+bool
+change_fits(struct store *s)
 {
-	const struct buf *b = &s->building->bytes;
+	const struct buf *b;
 	size_t at = s->build_from, summary = 0;
 	struct record rec;
+
+	if (s->build_bad)
+		return false;
+	b = &s->building->bytes;
 
 	for (; at < b->n; at += rec.size) {
 		if (record_peek(span_from(b->p + at, b->n - at), &rec) == -1)
@@ -200,7 +204,7 @@ change_commit(
 {
 	const struct change c = { done, arg };
 
-	if (s->build_bad || !fits(s) || move_apart(s) == -1 ||
+	if (!change_fits(s) || move_apart(s) == -1 ||
 	    append(s->building, &c) == -1) {
 		log_error("change_refused", log_num("records", s->build_count),
 		    log_errno(errno));

@@ -1,10 +1,12 @@
 /*
- * from_lookup.c - the route of each recipient, asked for at each attempt.
+ * from_lookup.c - the route of each recipient, asked for at each attempt; or
+ * what it leads to, where it is an alias.
  */
 #include <errno.h>
 
 #include "common/bytes/log.h"
 #include "common/msg/queue_lookup.h"
+#include "queue/given.h"
 #include "queue/queue.h"
 
 /* Seconds until a question that nobody answered is asked again. */
@@ -16,13 +18,14 @@ on_failed(void *arg, void *request)
 {
 	struct queue *q = arg;
 
+	expand_forget(q, request);
 	schedule_add(q->schedule, request,
 	    queue_now() + (q->lookup_changes ? 0 : ASK_AGAIN));
 	queue_pump(q);
 }
 
-static void
-refused(struct queue *q, struct recipient *r, const struct reply *reply)
+void
+lookup_refused(struct queue *q, struct recipient *r, const struct reply *reply)
 {
 	const struct message *m = r->message;
 	uint32_t index = (uint32_t)(r - m->rcpts);
@@ -47,7 +50,7 @@ on_answer(void *arg, struct ipc_msg *m)
 		return -1;
 	r = pending_take(q->asked, m->id);
 	if (r != NULL && reply_class(&routed.reply) != 2)
-		refused(q, r, &routed.reply);
+		lookup_refused(q, r, &routed.reply);
 	else if (r != NULL &&
 	    schedule_routed(q->schedule, r, &routed.route) == -1)
 		on_failed(q, r);
@@ -55,8 +58,26 @@ on_answer(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+static int
+on_expanded(void *arg, struct ipc_msg *m)
+{
+	struct queue *q = arg;
+	struct msg_expanded expanded;
+	struct recipient *r;
+	int rc = 0;
+
+	if (msg_expanded_get(m, &expanded) == -1)
+		return -1;
+	r = pending_take(q->asked, m->id);
+	if (r != NULL && (rc = expand_take(q, r, &expanded)) == -1)
+		on_failed(q, r);
+	queue_pump(q);
+	return rc;
+}
+
 static const struct ipc_rule rules[] = {
 	{ ROUTE_ANSWER, IPC_ANY_PHASE, IPC_FD_NEVER, on_answer },
+	{ EXPAND_ANSWER, IPC_ANY_PHASE, IPC_FD_NEVER, on_expanded },
 };
 
 static void
@@ -81,7 +102,8 @@ lookup_begin(struct queue *q)
 {
 	q->asked = pending_new(
 	    q->base, QUEUE_LOOKUP_WINDOW, QUEUE_LOOKUP_SECONDS, on_failed, q);
-	if (q->asked == NULL)
+	q->given = given_new();
+	if (q->asked == NULL || q->given == NULL)
 		fatal("lookup");
 }
 
@@ -119,7 +141,7 @@ give_up(struct queue *q, struct recipient *r)
 	    !schedule_expired(schedule_limits(q->schedule),
 		queue_accepted(r->message), queue_now()))
 		return false;
-	refused(q, r, &reply);
+	lookup_refused(q, r, &reply);
 	return true;
 }
 
@@ -134,7 +156,8 @@ lookup_ask(struct queue *q, struct recipient *r)
 	n = index_address(r, address, sizeof address);
 	msg_route_put(
 	    channel_begin(q->lookup, ROUTE_ASK, pending_add(q->asked, r)),
-	    &(struct msg_route){ .rcpt = span_from(address, n) });
+	    &(struct msg_route){ .rcpt = span_from(address, n),
+		.expanded = (r->message->flags & MESSAGE_EXPANDED) != 0 });
 	/* If it is not sent, the channel's end fails it. */
 	(void)channel_send(q->lookup, -1);
 }

@@ -84,6 +84,7 @@ note_accepted(struct history *h, const struct record *rec)
 			.kind = HISTORY_ACCEPTED,
 			.id = m.id,
 			.parent = m.parent,
+			.bounce = (m.flags & MESSAGE_BOUNCE) != 0,
 			.time = (int64_t)id_time(m.id),
 			.size = m.size,
 			.sender = m.sender,
@@ -115,7 +116,8 @@ note_result(struct history *h, const struct record *rec)
 		n = index_address(
 		    &m->rcpts[row.index], address, sizeof address);
 		const struct history_event e = {
-			.kind = HISTORY_RESULT,
+			.kind = row.state == RCPT_EXPANDED ? HISTORY_EXPANDED
+							   : HISTORY_RESULT,
 			.id = m->id,
 			.time = row.time * 1000000,
 			.sender = SPAN(""),

@@ -195,6 +195,7 @@ status(
 	add(arg, "deferred", q->deferred);
 	add(arg, "failed", q->failed);
 	add(arg, "bounces", q->bounced);
+	add(arg, "expanded", q->expanded);
 	add(arg, "waiting", schedule_count(q->schedule, PHASE_WAITING));
 	add(arg, "queued", schedule_count(q->schedule, PHASE_QUEUED));
 	add(arg, "active", schedule_count(q->schedule, PHASE_ACTIVE));

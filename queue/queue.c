@@ -3,6 +3,7 @@
  * the end, when nothing more is to be recorded.
  */
 #include "common/bytes/log.h"
+#include "queue/given.h"
 #include "queue/queue.h"
 
 /* --- what the store tells ----------------------------------------------------
@@ -11,8 +12,10 @@
 void
 queue_unschedule(struct queue *q, struct recipient *r)
 {
-	if (r->phase == PHASE_ROUTING)
+	if (r->phase == PHASE_ROUTING) {
 		pending_forget(q->asked, r);
+		expand_forget(q, r);
+	}
 	schedule_remove(q->schedule, r);
 }
 
@@ -43,6 +46,17 @@ on_added(void *arg, struct message *m)
 	queue_pump(arg);
 }
 
+void
+queue_again(struct queue *q, struct recipient *r, int64_t due)
+{
+	struct message *m = r->message;
+	uint32_t index = (uint32_t)(r - m->rcpts);
+
+	schedule_add(q->schedule, r, due);
+	if (r->doomed)
+		outcome_order(q, m, 1, &index, r->doomed, "", NULL, NULL);
+}
+
 static void
 on_changed(void *arg, struct message *m, uint32_t index)
 {
@@ -51,12 +65,8 @@ on_changed(void *arg, struct message *m, uint32_t index)
 
 	if (r->state != RCPT_WAITING)
 		queue_unschedule(q, r);
-	else if (r->phase == PHASE_RECORDING) {
-		schedule_add(q->schedule, r, r->next);
-		if (r->doomed)
-			outcome_order(
-			    q, m, 1, &index, r->doomed, "", NULL, NULL);
-	}
+	else if (r->phase == PHASE_RECORDING)
+		queue_again(q, r, r->next);
 	queue_pump(q);
 }
 
@@ -80,8 +90,11 @@ on_ordered(void *arg, struct message *m, uint32_t index, enum record_type type)
 static void
 on_gone(void *arg, struct message *m)
 {
+	struct queue *q = arg;
+
+	given_forget(q->given, m->id);
 	for (uint32_t i = 0; i < m->nrcpts; i++)
-		queue_unschedule(arg, &m->rcpts[i]);
+		queue_unschedule(q, &m->rcpts[i]);
 }
 
 static void

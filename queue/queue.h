@@ -7,6 +7,7 @@
  *   dispatch.c      what is due is asked about  outcome.c  results go to the log
  *   handout.c       … and goes out
  *   from_lookup.c   routes                      from_agent.c   results come in
+ *   expand.c        … and aliases
  *   from_control.c  admin commands              control_show.c   … about one message
  *   order.c         … that change something
  *
@@ -41,10 +42,12 @@
 
 struct smtpd;
 struct outcome;
+struct given;
 
 LIST_HEAD(smtpd_list, smtpd);
 LIST_HEAD(agent_list, agent);
 LIST_HEAD(acting_list, acting);
+LIST_HEAD(expansion_list, expansion);
 TAILQ_HEAD(outcome_list, outcome);
 
 /* A delivery process that is connected. */
@@ -73,6 +76,9 @@ struct queue {
 	bool lookup_changes;		/* another one has come in its place */
 	uint32_t lookup_instance, control_instance;
 	struct pending *asked;		/* recipients whose route is asked for */
+	struct expansion_list expansions; /* aliases whose addresses come */
+	uint32_t nexpansions;
+	struct given *given;		/* where aliases led to already */
 	struct channel *control;	/* NULL: not there */
 	struct acting_list actings;	/* that control waits for */
 	uint32_t nactings, cats;
@@ -87,7 +93,8 @@ struct queue {
 	uint64_t prefix_of;		/* … with this id */
 	char pipe[PIPE_READ];
 	bool closing;			/* the store is being closed */
-	uint64_t accepted, delivered, deferred, failed, bounced;
+	uint64_t accepted, delivered, deferred, failed, bounced,
+	    expanded;
 };
 
 int64_t queue_now(void);	/* seconds since 1970 */
@@ -101,6 +108,8 @@ int64_t queue_accepted(const struct message *);	/* seconds */
 void queue_plan(struct queue *);
 /* It is final or freed: nobody waits for its route any more. */
 void queue_unschedule(struct queue *, struct recipient *);
+/* Its result could not be recorded, or was none: it waits until then. */
+void queue_again(struct queue *, struct recipient *, int64_t due);
 /* On the way down: the store is closed when no delivery is under way. */
 void queue_close_if_idle(struct queue *);
 
@@ -175,6 +184,17 @@ void lookup_peer(struct queue *, uint32_t instance, int fd);
 void lookup_begin(struct queue *);
 bool lookup_ready(const struct queue *);
 void lookup_ask(struct queue *, struct recipient *);
+
+/* lookup's word is the end of this attempt. */
+void lookup_refused(struct queue *, struct recipient *, const struct reply *);
+
+/* ---- expand.c -------------------------------------------------------------------- */
+
+/* Some addresses of an alias, whose question is answered: the next packet is
+ * asked for, or the end recorded.  0, or -1: that makes no sense. */
+int expand_take(struct queue *, struct recipient *, const struct msg_expanded *);
+/* It is asked about no more. */
+void expand_forget(struct queue *, const struct recipient *);
 
 /* ---- from_agent.c --------------------------------------------------------------- */
 

@@ -313,8 +313,8 @@ int
 record_message_get(struct span s, struct record_message *m)
 {
 	struct wire_get w = wire_reader(s);
-	const uint32_t flags =
-	    MESSAGE_BOUNCE | MESSAGE_DAMAGED | MESSAGE_COPY | MESSAGE_UTF8;
+	const uint32_t flags = MESSAGE_BOUNCE | MESSAGE_DAMAGED |
+	    MESSAGE_COPY | MESSAGE_UTF8 | MESSAGE_EXPANDED;
 
 	m->id = wire_get_u64(&w);
 	m->parent = wire_get_u64(&w);

@@ -69,6 +69,7 @@ struct record_batch {
 enum recipient_state {
 	RCPT_WAITING,		/* next attempt at `next` */
 	RCPT_DELIVERED, RCPT_FAILED, RCPT_DELETED,	/* final */
+	RCPT_EXPANDED,		/* final: an alias, whose addresses are other messages' */
 	RCPT_STATE_END
 };
 
@@ -89,12 +90,15 @@ enum message_flags {
 	MESSAGE_DAMAGED = 2,	/* its content was found damaged: not delivered
 				 * unless it can be read after all */
 	MESSAGE_UTF8 = 8,	/* goes only to who speaks SMTPUTF8 (RFC 6531) */
-	MESSAGE_COPY = 4	/* in the record only: written again by reclaim, so
+	MESSAGE_COPY = 4,	/* in the record only: written again by reclaim, so
 				 * that the history does not tell it twice */
+	MESSAGE_EXPANDED = 16	/* its recipients come from an alias: none counts
+				 * for them any more */
 };
 
 struct record_message {
-	uint64_t id, parent;	/* parent: the message whose failure this bounce tells; 0 */
+	uint64_t id, parent;	/* parent: the message whose failure this bounce tells,
+				 * or whose alias leads to these recipients; 0 */
 	uint64_t content;	/* content number: the id it first came with */
 	uint64_t size;		/* octets of content */
 	uint32_t flags;

@@ -65,6 +65,8 @@ void change_order(struct store *, enum record_type, const struct record_order *,
  * never called before change_commit returned. */
 void change_commit(struct store *, void (*done)(void *arg, const struct reply *failed),
     void *arg);
+/* Whether what was added can be written at all: a change must fit a segment. */
+bool change_fits(struct store *);
 void change_abort(struct store *);
 
 /* The batch in memory is full: take no further requests until ready() is

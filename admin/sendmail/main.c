@@ -50,8 +50,7 @@ main(int argc, char **argv)
 	case MODE_RETRY:
 		return retry_queue(&o);
 	case MODE_ALIASES:
-		/* Alias files are read as they are, whenever they change. */
-		return EX_OK;
+		check_aliases(&o);
 	default:
 		return send_message(&o);
 	}

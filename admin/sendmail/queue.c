@@ -1,8 +1,9 @@
 /*
- * queue.c - mailq and -q: the queue is looked at, or tried again.
+ * queue.c - mailq, -q and newaliases: what `sallyport` does.
  */
 #include <stdio.h>
 
+#include "admin/programs.h"
 #include "admin/sendmail/sendmail.h"
 
 int
@@ -26,4 +27,17 @@ retry_queue(const struct options *o)
 	else if (o->retry[0] == 'S')
 		snprintf(selector, sizeof selector, "from=*%s*", o->retry + 1);
 	return service_command(o, words);
+}
+
+void
+check_aliases(const struct options *o)
+{
+	const char *argv[] = { "sallyport", "check", "-c", o->conf, NULL };
+
+	if (o->conf == NULL)
+		argv[2] = NULL;
+	puts("Aliases are read as they are, when they change: nothing need be "
+	     "run.");
+	fflush(stdout);
+	program_exec("sallyport", argv);
 }

@@ -47,5 +47,7 @@ int verify_addresses(const struct options *);
 int relay_smtp(const struct options *);
 int list_queue(const struct options *);
 int retry_queue(const struct options *);
+/* newaliases: what is wrong in them is told by `sallyport check`. */
+_Noreturn void check_aliases(const struct options *);
 
 #endif

@@ -20,6 +20,9 @@ static const struct reply_meaning meanings[R_COUNT] = {
 	[R_RCPT_OK] = { "the recipient is taken", NOTHING },
 	[R_QUEUED] = { "the message is on disk, under this id", NOTHING },
 	[R_DELIVERED] = { "the message is in the mailbox", NOTHING },
+	[R_EXPANDED] = { "the recipient is an alias; the message goes on to "
+			 "what it leads to, as a message of its own",
+	    NOTHING },
 	[R_CANNOT_VRFY] = { "who exists is told to clients that may relay, and "
 			    "of other hosts' users nothing is known",
 	    "disclose = \"yes\" tells everybody" },
@@ -121,6 +124,13 @@ static const struct reply_meaning meanings[R_COUNT] = {
 	[R_LOOP] = { "more Received fields than a sound way has, or our own "
 		     "Delivered-To",
 	    "find the forwarding that goes in a circle" },
+	[R_ALIAS_LOOP] = { "an alias leads back to itself, and no user has "
+			   "its name",
+	    "mend the aliases file; the log has file and line" },
+	[R_ALIAS_TOO_LARGE] = { "an alias leads to more than 100,000 "
+				"addresses, through more than 20 others, or "
+				"to more than a segment of the log holds",
+	    "split the list, or raise segment_size" },
 	[R_TOO_BIG] = { "the message is larger than message_size, or than the "
 			"next hop takes",
 	    "send less, or raise message_size" },

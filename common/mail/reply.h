@@ -64,6 +64,7 @@ enum reply_name {
 	R_RCPT_OK,		/* 250 2.1.5 */
 	R_QUEUED,		/* 250 2.0.0 ID queued */
 	R_DELIVERED,		/* 250 2.0.0 a local delivery is done */
+	R_EXPANDED,		/* 250 2.1.5 an alias: % says to how many */
 	R_CANNOT_VRFY,		/* 252 2.5.2 */
 	R_HELP,			/* 214 2.0.0 */
 	R_TOPIC,		/* 214 2.0.0 to HELP with a command */
@@ -105,6 +106,8 @@ enum reply_name {
 	R_DOMAIN_REFUSES,	/* 521 5.3.2 this domain takes none */
 	R_BARE_NEWLINE,		/* 550 5.6.0 bare CR, LF or NUL in the content */
 	R_LOOP,			/* 554 5.4.6 too many hops, or our own Delivered-To */
+	R_ALIAS_LOOP,		/* 554 5.4.6 an alias that leads to itself */
+	R_ALIAS_TOO_LARGE,	/* 554 5.4.6 too many addresses, or too deep */
 	R_TOO_BIG,		/* 552 5.3.4 */
 	R_MAILBOX_CLOSED,	/* 450 4.2.1 state=busy */
 	R_MAILBOX_FULL,		/* 452 4.2.2 */

@@ -37,6 +37,7 @@ event_put(struct wire_put *w, const struct history_event *e)
 	wire_put_span(w, e->rcpt);
 	if (e->kind == HISTORY_ACCEPTED) {
 		wire_put_u64(w, e->parent);
+		wire_put_u8(w, e->bounce);
 		wire_put_u64(w, e->size);
 		wire_put_span(w, e->sender);
 		wire_put_span(w, e->client);
@@ -64,6 +65,7 @@ event_get(struct wire_get *w, struct history_event *e)
 	e->rcpt = wire_get_span(w);
 	if (e->kind == HISTORY_ACCEPTED) {
 		e->parent = wire_get_u64(w);
+		e->bounce = wire_get_bool(w);
 		e->size = wire_get_u64(w);
 		e->sender = wire_get_span(w);
 		e->client = wire_get_span(w);

@@ -21,6 +21,7 @@ enum history_kind {
 	HISTORY_ACCEPTED, HISTORY_RESULT,
 	/* an administrator's word; its reason is the reply's text */
 	HISTORY_HELD, HISTORY_RELEASED, HISTORY_RETRIED,
+	HISTORY_EXPANDED,	/* as a result: the addresses are other messages' */
 	HISTORY_KIND_END
 };
 
@@ -28,7 +29,8 @@ enum history_kind {
 struct history_event {
 	enum history_kind kind;
 	uint64_t id;
-	uint64_t parent;	/* accepted: the message this is a bounce of, or 0 */
+	uint64_t parent;	/* accepted: the message that this comes from, or 0 … */
+	bool bounce;		/* … and tells the failure of; else: an alias of which it is */
 	int64_t time;		/* microseconds since 1970 */
 	uint64_t size;		/* accepted */
 	struct span sender;	/* accepted */

@@ -2,7 +2,9 @@
  * msg/queue_lookup.h - all that may pass between queue and lookup.
  *
  *   queue -> lookup   ROUTE    where does this recipient go?  asked at each attempt
- *   lookup -> queue   ROUTED   by request id
+ *   lookup -> queue   ROUTED   by request id; or EXPANDED, where it is an alias
+ *   queue -> lookup   EXPAND   the next addresses of such an answer
+ *   lookup -> queue   EXPANDED
  */
 #ifndef MSG_QUEUE_LOOKUP_H
 #define MSG_QUEUE_LOOKUP_H
@@ -12,7 +14,7 @@
 #include "common/run/conf.h"
 #include "common/run/ipc.h"
 
-enum { ROUTE_ASK = 0x0400, ROUTE_ANSWER };
+enum { ROUTE_ASK = 0x0400, ROUTE_ANSWER, EXPAND_ASK, EXPAND_ANSWER };
 
 #define QUEUE_LOOKUP_WINDOW  512
 #define QUEUE_LOOKUP_SECONDS 60
@@ -51,15 +53,43 @@ void route_key(char dst[ROUTE_KEY_MAX], const struct route *);
 
 struct msg_route {		/* ROUTE_ASK */
 	struct span rcpt;	/* canonical address */
+	bool expanded;		/* it comes from an alias: no further one counts */
 };
 struct msg_routed {		/* ROUTE_ANSWER */
 	struct reply reply;	/* 250: route is set; 4yz: try later; 5yz: bounce */
 	struct route route;
 };
 
+
+/* RFC 5321 section 3.9: what an alias or a list leads to, in the end. */
+#define EXPAND_ROWS_MAX	 256	/* in one packet */
+#define EXPAND_MAX	 100000 /* in all */
+#define EXPAND_DEPTH_MAX 20	/* aliases in aliases */
+
+struct expand_row {
+	struct span address;	/* canonical */
+	struct span owner;	/* reverse-path of what goes to it; "": the sender's */
+	bool again;		/* to be asked about as a message of its own */
+	bool alias;		/* an alias has this name, but its user is meant */
+};
+struct msg_expand {		/* EXPAND_ASK */
+	uint64_t expansion;
+	uint32_t at;		/* rows from here on */
+};
+struct msg_expanded {		/* EXPAND_ANSWER: no two rows have one address */
+	uint64_t expansion;	/* 0: it is not known (any more): ask anew */
+	uint32_t at, total;
+	uint32_t n;		/* there is more where at + n < total */
+	struct expand_row rows[EXPAND_ROWS_MAX];
+};
+
 void msg_route_put(struct wire_put *, const struct msg_route *);
 int msg_route_get(struct ipc_msg *, struct msg_route *);
 void msg_routed_put(struct wire_put *, const struct msg_routed *);
 int msg_routed_get(struct ipc_msg *, struct msg_routed *);
+void msg_expand_put(struct wire_put *, const struct msg_expand *);
+int msg_expand_get(struct ipc_msg *, struct msg_expand *);
+void msg_expanded_put(struct wire_put *, const struct msg_expanded *);
+int msg_expanded_get(struct ipc_msg *, struct msg_expanded *);
 
 #endif

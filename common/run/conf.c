@@ -72,6 +72,7 @@ domain_put(struct wire_put *w, const struct conf_domain *d)
 	wire_put_u8(w, d->refuse);
 	wire_put_str(w, d->moved_file);
 	wire_put_u8(w, d->moved_tell);
+	wire_put_str(w, d->aliases);
 }
 
 static void
@@ -89,6 +90,7 @@ domain_get(struct wire_get *w, struct conf_domain *d)
 	d->refuse = wire_get_bool(w);
 	wire_get_str(w, d->moved_file, sizeof d->moved_file);
 	d->moved_tell = wire_get_bool(w);
+	wire_get_str(w, d->aliases, sizeof d->aliases);
 }
 
 static void

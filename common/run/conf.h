@@ -53,6 +53,7 @@ struct conf_domain {
 	bool refuse;			/* takes no mail: 521 */
 	char moved_file[CONF_PATH_MAX];	/* users that moved: old, new; "": none */
 	bool moved_tell;		/* 551 instead of 251 */
+	char aliases[CONF_PATH_MAX];	/* the aliases file; "": none */
 };
 
 enum conf_via { VIA_MX, VIA_SMTP, VIA_END };

@@ -139,6 +139,17 @@ read_moved(struct reading *r, const struct setting *s, void *base,
 		setting_wrong(r, s, line, value);
 }
 
+static void
+read_aliases(struct reading *r, const struct setting *s, void *base,
+    unsigned line, const char *value)
+{
+	struct conf_domain *d = base;
+
+	if (value[0] == '\0' || value[strlen(value) - 1] == '/' ||
+	    !setting_path(r, d->aliases, sizeof d->aliases, value))
+		setting_wrong(r, s, line, value);
+}
+
 #define AT(field) offsetof(struct conf_domain, field)
 
 static const struct setting settings[] = {
@@ -156,7 +167,7 @@ static const struct setting settings[] = {
 	{ "moved", read_moved, NULL, 0, 0, 0, "\"file:PATH\"", false },
 	{ "moved_reply", setting_read_choice, "forward", AT(moved_tell), 0, 0,
 	    "\"forward\" or \"tell\"", false },
-	{ "aliases", setting_read_unsupported, NULL, 0, 0, 0, NULL, false },
+	{ "aliases", read_aliases, NULL, 0, 0, 0, "the path of a file", false },
 };
 
 static void *

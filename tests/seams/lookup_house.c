@@ -15,19 +15,31 @@
 
 /* ---- the service ---------------------------------------------------------- */
 
-void
-write_users(const struct lookup_house *f, const char *text)
+static void
+replace(const char *path, const char *text)
 {
 	char fresh[96];
 	int fd;
 
-	snprintf(fresh, sizeof fresh, "%s.new", f->users);
+	snprintf(fresh, sizeof fresh, "%s.new", path);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	ck_assert_int_ne(fd, -1);
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	ck_assert_int_eq(fchmod(fd, 0644), 0);
 	close(fd);
-	ck_assert_int_eq(rename(fresh, f->users), 0);
+	ck_assert_int_eq(rename(fresh, path), 0);
+}
+
+void
+write_users(const struct lookup_house *f, const char *text)
+{
+	replace(f->users, text);
+}
+
+void
+write_aliases(const struct lookup_house *f, const char *text)
+{
+	replace(f->aliases, text);
 }
 
 void
@@ -74,6 +86,7 @@ start(struct lookup_house *f, bool system)
 		.min_uid = 1000 };
 
 	strcpy(domains[0].users_file, f->users);
+	strcpy(domains[0].aliases, f->aliases);
 	strcpy(conf.hostname, "mx.example");
 	strcpy(conf.postmaster, "alice@files.example");
 	ck_assert(ip_parse(&listens[0].ip, SPAN("0.0.0.0")));
@@ -91,9 +104,11 @@ set_up(struct lookup_house *f, bool system)
 	ck_assert_ptr_nonnull(mkdtemp(f->dir));
 	ck_assert_int_eq(chmod(f->dir, 0755), 0);
 	snprintf(f->users, sizeof f->users, "%s/users", f->dir);
+	snprintf(f->aliases, sizeof f->aliases, "%s/aliases", f->dir);
 	write_users(f,
 	    "# people\nalice\nBob mailbox=/srv/elsewhere/bob\n"
 	    "carl mailbox=carl\nwrong color=blue\n");
+	write_aliases(f, "# none\n");
 	start(f, system);
 }
 
@@ -178,19 +193,68 @@ rcpt(struct lookup_house *f, uint32_t session, const char *to)
 	return f->reply.code;
 }
 
-unsigned
-ask_route(struct lookup_house *f, const char *to)
+static void
+send_route(struct lookup_house *f, const char *to, bool expanded)
 {
-	const struct msg_route r = { span_of(to) };
-	struct msg_routed routed;
-	struct ipc_msg m;
+	const struct msg_route r = { span_of(to), expanded };
 
 	msg_route_put(seam_body(), &r);
 	seam_send(f->queue, ROUTE_ASK, ++f->id, -1);
+}
+
+static unsigned
+recv_route(struct lookup_house *f)
+{
+	struct msg_routed routed;
+	struct ipc_msg m;
+
 	seam_recv(f->queue, &m, ROUTE_ANSWER);
 	ck_assert_uint_eq(m.id, f->id);
 	ck_assert_int_eq(msg_routed_get(&m, &routed), 0);
 	f->reply = routed.reply;
 	f->route = routed.route;
 	return f->reply.code;
+}
+
+unsigned
+ask_route(struct lookup_house *f, const char *to)
+{
+	send_route(f, to, false);
+	return recv_route(f);
+}
+
+unsigned
+ask_route_expanded(struct lookup_house *f, const char *to)
+{
+	send_route(f, to, true);
+	return recv_route(f);
+}
+
+static const struct msg_expanded *
+recv_rows(struct lookup_house *f)
+{
+	static struct msg_expanded e;
+	static struct ipc_msg m;
+
+	seam_recv(f->queue, &m, EXPAND_ANSWER);
+	ck_assert_uint_eq(m.id, f->id);
+	ck_assert_int_eq(msg_expanded_get(&m, &e), 0);
+	return &e;
+}
+
+const struct msg_expanded *
+ask_alias(struct lookup_house *f, const char *to)
+{
+	send_route(f, to, false);
+	return recv_rows(f);
+}
+
+const struct msg_expanded *
+ask_more(struct lookup_house *f, uint64_t expansion, uint32_t at)
+{
+	const struct msg_expand e = { expansion, at };
+
+	msg_expand_put(seam_body(), &e);
+	seam_send(f->queue, EXPAND_ASK, ++f->id, -1);
+	return recv_rows(f);
 }

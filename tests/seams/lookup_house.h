@@ -12,7 +12,7 @@ struct lookup_house {
 	struct seam seam;
 	int smtpd, queue;
 	uint32_t id; /* of the last question */
-	char dir[64], users[80];
+	char dir[64], users[80], aliases[80];
 	struct reply reply; /* the last one */
 	struct route route;
 };
@@ -25,6 +25,8 @@ void tear_down(struct lookup_house *);
 void clean(const struct lookup_house *); /* where lookup has ended already */
 
 void write_users(const struct lookup_house *, const char *text);
+/* Of files.example. */
+void write_aliases(const struct lookup_house *, const char *text);
 
 /* From smtpd.  Without an address it is a Unix socket. */
 void send_connect(
@@ -38,5 +40,10 @@ unsigned rcpt(struct lookup_house *, uint32_t session, const char *to);
 
 /* From queue. */
 unsigned ask_route(struct lookup_house *, const char *to);
+unsigned ask_route_expanded(struct lookup_house *, const char *to);
+/* It is an alias: the first packet of what it leads to, until the next. */
+const struct msg_expanded *ask_alias(struct lookup_house *, const char *to);
+const struct msg_expanded *ask_more(
+    struct lookup_house *, uint64_t expansion, uint32_t at);
 
 #endif

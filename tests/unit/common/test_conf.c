@@ -33,7 +33,8 @@ static struct conf_domain domains[] = {
 	    .owner = "vmail",
 	    .refuse = true,
 	    .moved_file = "/etc/sallyport/moved",
-	    .moved_tell = true },
+	    .moved_tell = true,
+	    .aliases = "/etc/aliases" },
 };
 static struct conf_route routes[] = {
 	{ .pattern = "*" },

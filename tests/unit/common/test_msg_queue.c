@@ -10,7 +10,7 @@
 static void
 route_ask_put(struct wire_put *w)
 {
-	const struct msg_route r = { SPAN(BOB) };
+	const struct msg_route r = { SPAN(BOB), true };
 
 	msg_route_put(w, &r);
 }
@@ -23,8 +23,61 @@ route_ask_get(struct ipc_msg *m, struct wire_put *w, bool check)
 	if (msg_route_get(m, &r) == -1)
 		return -1;
 	msg_route_put(w, &r);
+	if (!check)
+		return 0;
+	SAME_SPAN(r.rcpt, SPAN(BOB));
+	ck_assert(r.expanded);
+	return 0;
+}
+
+static void
+expand_ask_put(struct wire_put *w)
+{
+	const struct msg_expand e = { 7, EXPAND_MAX };
+
+	msg_expand_put(w, &e);
+}
+
+static int
+expand_ask_get(struct ipc_msg *m, struct wire_put *w, bool check)
+{
+	struct msg_expand e;
+
+	if (msg_expand_get(m, &e) == -1)
+		return -1;
+	msg_expand_put(w, &e);
 	if (check)
-		SAME_SPAN(r.rcpt, SPAN(BOB));
+		ck_assert(e.expansion == 7 && e.at == EXPAND_MAX);
+	return 0;
+}
+
+static void
+expanded_put(struct wire_put *w)
+{
+	const struct msg_expanded e = { 7, 3, 5, 2,
+		{ { SPAN(BOB), SPAN(""), true, false },
+		    { SPAN(ALICE), SPAN(BOB), false, true } } };
+
+	msg_expanded_put(w, &e);
+}
+
+static int
+expanded_get(struct ipc_msg *m, struct wire_put *w, bool check)
+{
+	struct msg_expanded e;
+
+	if (msg_expanded_get(m, &e) == -1)
+		return -1;
+	msg_expanded_put(w, &e);
+	if (!check)
+		return 0;
+	ck_assert(e.expansion == 7 && e.at == 3 && e.total == 5 && e.n == 2);
+	SAME_SPAN(e.rows[0].address, SPAN(BOB));
+	SAME_SPAN(e.rows[0].owner, SPAN(""));
+	ck_assert(e.rows[0].again && !e.rows[0].alias);
+	SAME_SPAN(e.rows[1].address, SPAN(ALICE));
+	SAME_SPAN(e.rows[1].owner, SPAN(BOB));
+	ck_assert(!e.rows[1].again && e.rows[1].alias);
 	return 0;
 }
 
@@ -138,6 +191,8 @@ static const struct codec all[] = {
 	{ ROUTE_ASK, false, route_ask_put, route_ask_get },
 	{ ROUTE_ANSWER, false, routed_put, routed_get },
 	{ ROUTE_ANSWER, false, unrouted_put, routed_get },
+	{ EXPAND_ASK, false, expand_ask_put, expand_ask_get },
+	{ EXPAND_ANSWER, false, expanded_put, expanded_get },
 	{ AGENT_DELIVER, false, deliver_put, deliver_get },
 	{ AGENT_DELIVER, true, deliver_fd_put, deliver_get },
 };
@@ -155,12 +210,48 @@ START_TEST(codes_are_those_of_replies)
 }
 END_TEST
 
+START_TEST(rows_are_as_many_as_there_are)
+{
+	static const struct {
+		uint64_t expansion;
+		uint32_t at, total, n;
+		int rc;
+	} t[] = {
+		{ 1, 0, 0, 0, 0 },
+		{ 1, 0, 1, 1, 0 },
+		{ 1, EXPAND_MAX - 1, EXPAND_MAX, 1, 0 },
+		{ 0, 0, 0, 0, 0 },
+		{ 0, 0, 1, 1, -1 },
+		{ 1, 0, 1, 2, -1 },
+		{ 1, 1, 1, 1, -1 },
+		{ 1, 2, 1, 0, -1 },
+		{ 1, 0, 1, 0, -1 },
+		{ 1, 0, EXPAND_MAX + 1, 1, -1 },
+	};
+	struct msg_expanded e = { t[_i].expansion, t[_i].at, t[_i].total,
+		t[_i].n, { { SPAN(BOB), SPAN(""), false, false } } };
+
+	e.rows[1] = e.rows[0];
+	msg_expanded_put(begin(), &e);
+	ck_assert_int_eq(got(EXPAND_ANSWER, false, expanded_get), t[_i].rc);
+}
+END_TEST
+
 START_TEST(addresses_are_canonical)
 {
 	struct span s = addresses[_i].text;
-	struct msg_route ask = { s };
+	struct msg_route ask = { s, false };
 	struct msg_deliver d = delivery(true);
+	struct msg_expanded e = { 1, 0, 1, 1,
+		{ { s, SPAN(""), false, false } } };
 
+	msg_expanded_put(begin(), &e);
+	ck_assert_int_eq(
+	    got(EXPAND_ANSWER, false, expanded_get), addresses[_i].rcpt);
+	e.rows[0] = (struct expand_row){ SPAN(BOB), s, false, false };
+	msg_expanded_put(begin(), &e);
+	ck_assert_int_eq(
+	    got(EXPAND_ANSWER, false, expanded_get), addresses[_i].sender);
 	msg_route_put(begin(), &ask);
 	ck_assert_int_eq(
 	    got(ROUTE_ASK, false, route_ask_get), addresses[_i].rcpt);
@@ -302,6 +393,7 @@ main(void)
 
 	tcase_add_loop_test(
 	    t, codes_are_those_of_replies, 0, sizeof codes / sizeof codes[0]);
+	tcase_add_loop_test(t, rows_are_as_many_as_there_are, 0, 10);
 	tcase_add_loop_test(t, addresses_are_canonical, 0,
 	    sizeof addresses / sizeof addresses[0]);
 	tcase_add_loop_test(t, routes_have_what_their_kind_needs, 0,

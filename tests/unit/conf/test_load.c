@@ -110,6 +110,7 @@ START_TEST(domains_say_who_and_how)
 	    "hostname = a.example\n"
 	    "domain \"Example.ORG\" { }\n"
 	    "domain \"v.example\" { users = \"file:users\" plus = \"+\" "
+	    "aliases = \"lists/aliases\" "
 	    "deliver = \"maildir:./box/%d/%u\" }\n"
 	    "domain \"l.example\" { users = any "
 	    "deliver = \"lmtp:[::1]:24\" }\n");
@@ -122,6 +123,7 @@ START_TEST(domains_say_who_and_how)
 	ck_assert_int_eq(c.domains[1].users, USERS_FILE);
 	/* relative to the file */
 	ck_assert_str_eq(c.domains[1].users_file, "/tmp/users");
+	ck_assert_str_eq(c.domains[1].aliases, "/tmp/lists/aliases");
 	ck_assert_str_eq(c.domains[1].path, "/tmp/box/%d/%u");
 	ck_assert_str_eq(c.domains[1].plus, "+");
 	ck_assert_int_eq(c.domains[2].users, USERS_ANY);
@@ -260,7 +262,6 @@ static const struct {
 	{ "domain \"a.example\" { owner = \"a b\" }", "user" },
 	{ "domain \"a.example\" { plus = \"++\" }", "mark" },
 	{ "domain \"a.example\" { plus = \"a\" }", "mark" },
-	{ "domain \"a.example\" { aliases = \"x\" }", "not supported" },
 	{ "listen \"127.0.0.1:25\" { refuse = yes }", "\"connect\"" },
 	{ "domain \"a.example\" { refuse = hello }", "\"yes\"" },
 	{ "domain \"a.example\" { moved = \"/x\" }", "file:PATH" },
@@ -272,6 +273,8 @@ static const struct {
 	{ "reply \"ok\" { }", "has no text" },
 	{ "reply \"ok\" { text = \"%\" }", "without %" },
 	{ "reply \"queued\" { text = \"as %\" }", "beginning" },
+	{ "domain \"a.example\" { aliases = \"x/\" }", "aliases" },
+	{ "domain \"a.example\" { aliases = \"\" }", "aliases" },
 	{ "route \"a b\" { }", "pattern" },
 	{ "route \"*.example\" { }", "pattern" },
 	{ "route \"a.example\" { via = \"smtp://\" }", "smtp://HOST" },

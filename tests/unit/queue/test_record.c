@@ -282,7 +282,7 @@ START_TEST(what_makes_no_sense_is_refused)
 	ck_assert_int_eq(record_message_get(put_message(2, r), &m), -1);
 	r[1].state = RCPT_WAITING;
 	s = put_message(2, r);
-	bytes[32] = 16; /* a flag that is none */
+	bytes[32] = 32; /* a flag that is none */
 	ck_assert_int_eq(record_message_get(s, &m), -1);
 	s = put_message(2, r);
 	memset(bytes, 0, 8); /* no id */
