@@ -219,7 +219,7 @@ includes:
 FUZZ	= $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: $(FUZZ)
 
-$(O)/fuzz/fuzz_session: $(addprefix smtpd/,session.c verbs.c chunk.c inquiry.c parameters.c content.c session.h content.h)
+$(O)/fuzz/fuzz_session: common/run/conf.c $(addprefix smtpd/,session.c verbs.c chunk.c inquiry.c parameters.c content.c session.h content.h)
 $(O)/fuzz/%: tests/fuzz/%.c $(wildcard common/bytes/*.[ch] common/mail/*.[ch])
 	@mkdir -p $(@D)
 	clang $(CPPFLAGS) -std=c17 -O2 -g $(WARN) -fno-sanitize-recover=all \

@@ -111,8 +111,7 @@ check(struct dialogue *d, const struct step *st)
 	must((st->action == ACTION_CLOSE) == (s->phase == PHASE_END));
 	must((st->action == ACTION_ASK) == s->asking);
 	must((st->action == ACTION_CONTENT) == (s->phase == PHASE_DATA));
-	must(s->skip == 0 || st->reply.code >= 500 ||
-	    s->phase == PHASE_END);
+	must(s->skip == 0 || st->reply.code >= 500 || s->phase == PHASE_END);
 	rcpts_are_whole(s);
 	if (s->phase < PHASE_MAIL || s->phase > PHASE_DATA)
 		must(s->nrcpts == 0 || s->phase == PHASE_END);
@@ -204,9 +203,15 @@ take_line(struct dialogue *d, struct span *in)
 	if (st.action == ACTION_ASK) {
 		struct reply r = next_verdict(d);
 
-		d->let_in |= reply_class(&r) == 2;
+		/* VRFY and EXPN let nobody in, and never say 4yz. */
+		bool rcpt = d->s.asked_by == CMD_RCPT;
+		uint32_t before = d->s.nrcpts;
+
+		d->let_in |= rcpt && reply_class(&r) == 2;
 		session_verdict(&d->s, &r, &st);
-		must(reply_class(&st.reply) != 2 || reply_class(&r) == 2);
+		must(!rcpt || reply_class(&st.reply) != 2 ||
+		    reply_class(&r) == 2);
+		must(rcpt || d->s.nrcpts == before);
 		check(d, &st);
 	}
 	return true;
@@ -242,6 +247,7 @@ static void
 run(struct buf *said, unsigned how, struct span in, struct span verdicts,
     size_t step)
 {
+	static const struct conf_listen listen = { .refuse = REFUSE_HELLO };
 	static struct conf_domain domain = { .name = "example.org" };
 	struct conf conf = { .hostname = "mail.example.org",
 		.postmaster = "root@host.example",
@@ -250,6 +256,8 @@ run(struct buf *said, unsigned how, struct span in, struct span verdicts,
 		.message_size = SIZE_MAX_HERE,
 		.max_recipients = 3,
 		.max_useless = 4,
+		.disclose = (how & 32) != 0,
+		.send_mailbox = (how & 64) != 0,
 		.max_line = LINE_MAX_HERE };
 	struct session_service service = { .conf = &conf };
 	struct dialogue d = { .verdicts = verdicts,
@@ -262,6 +270,7 @@ run(struct buf *said, unsigned how, struct span in, struct span verdicts,
 	line_init(&d.lines, conf.max_line);
 	session_init(&d.s, &service);
 	d.s.local = (how & 8) != 0;
+	d.s.listen = how & 128 ? &listen : NULL;
 	if (how & 16)
 		r = next_verdict(&d);
 	session_client(&d.s, &r, &st);
