@@ -34,6 +34,8 @@ REACHED = {
     "no-binarymime": "test_attempts", "expired": "test_expired", "mailbox-full": "test_full",
     "dns-temporary": "test_without_dns",
     "no-such-domain": "test_dns", "null-mx": "test_dns", "mail-loops-back": "test_dns",
+    "expanded": "test_aliases", "alias-loop": "test_aliases",
+    "alias-too-large": "test_aliases",
     "agent-died": "test_interrupted", "stopping": "test_interrupted",
     "damaged": "test_damaged", "not-reloaded": "test_not_reloaded",
     "no-home": "local/test_maildir.c:a_home_is_not_made_but_a_root_is",
@@ -286,6 +288,18 @@ class Replies(unittest.TestCase):
             t.raw(b"BDAT 11 LAST\r\n\r\ncaf\xc3\xa9 \xff\r\n")
             self.assertEqual(t.reply("BDAT"), 250, t.lines)
             self.told(service, t.lines[0].split()[2], name)
+
+    def test_aliases(self):
+        box = directory("box", NOBODY)
+        (box / "users").write_text("ann\n")
+        (box / "aliases").write_text("one: two\ntwo: one\nnone: /dev/null\n" +
+                                     "".join(f"a{i}: a{i + 1}\n" for i in range(25)))
+        service = self.house(f'domain "example.org" {{ users = "file:{box}/users" '
+                             f'aliases = "{box}/aliases" deliver = "maildir:{box}/%u" }}\n')
+        for rcpt, name in (("none@example.org", "expanded"), ("one@example.org", "expanded"),
+                           ("a0@example.org", "alias-too-large"),
+                           ("two@example.org", "alias-loop")):
+            self.told(service, self.sent(service, rcpt), name)
 
     def test_expired(self):
         service = self.house(RETRY + 'expire = "2s"\n'

@@ -23,6 +23,7 @@ struct fact {
 	enum record_type order; /* HOLD, RELEASE, RETRY; else 0 */
 	char text[32];	 /* of the reply, unlike any other; or the reason */
 	uint64_t bounce; /* made by the same change; 0: none */
+	uint64_t more;	 /* another one; 0: none */
 	bool large;
 	size_t asked, told; /* operations before that */
 	unsigned in_history;
@@ -66,8 +67,9 @@ ledger_on_done(void *arg, const struct reply *failed)
 	/* A bounce is told with the result that made it. */
 	for (size_t i = 0; i < l->n; i++)
 		if (&l->f[i] == f ||
-		    (f->bounce != 0 && l->f[i].id == f->bounce &&
-			l->f[i].accepted))
+		    (f->bounce != 0 && l->f[i].accepted &&
+			(l->f[i].id == f->bounce ||
+			    l->f[i].id == f->more)))
 			l->f[i].told = now;
 }
 
@@ -178,8 +180,8 @@ ledger_check_message(
 	ledger_check_held(l, m, k);
 }
 
-/* The result that made a bounce counts if and only if the bounce is there (no
- * workload here ends a bounce). */
+/* The result that made a bounce, or the messages of an expansion, counts if and
+ * only if they are there (no workload here ends them). */
 static inline void
 ledger_check_bounce(
     struct spool *sp, const struct ledger *l, const struct fact *f, size_t k)
@@ -188,6 +190,9 @@ ledger_check_bounce(
 	bool there = index_find(ix, f->bounce) != NULL;
 	bool counts = index_find(ix, f->id) == NULL;
 
+	if (f->more != 0)
+		ck_assert_msg(there == (index_find(ix, f->more) != NULL),
+		    "an expansion %zu in part", (size_t)(f - l->f));
 	if (f->asked >= k)
 		ck_assert(!there);
 	else

@@ -122,6 +122,36 @@ bounce(uint64_t id)
 	change_commit(sp.store, ledger_on_done, f);
 }
 
+/* Two messages over the same content, which outlive the one it came with. */
+static void
+expand(uint64_t id)
+{
+	const struct message *m = index_find(store_index(sp.store), id);
+	struct record_message child = { .parent = id,
+		.content = m->content->number,
+		.size = m->content->size,
+		.flags = MESSAGE_EXPANDED,
+		.sender = SPAN("alice@example.org"),
+		.client = SPAN(""),
+		.prefix = SPAN("Received: from x\r\n"),
+		.nrcpts = 1 };
+	const struct record_rcpt to = { .address = SPAN("member@example.net"),
+		.host = SPAN("") };
+	struct fact *f = ledger_add(&ledger, id, false);
+
+	f->state = RCPT_EXPANDED;
+	snprintf(f->text, sizeof f->text, "reply %zu", ledger.n);
+	change_begin(sp.store);
+	for (unsigned i = 0; i < 2; i++) {
+		child.id = store_id(sp.store);
+		*(i == 0 ? &f->bounce : &f->more) = child.id;
+		ledger_add(&ledger, child.id, true)->asked = f->asked;
+		change_message(sp.store, &child, &to);
+	}
+	spool_add_result(&sp, id, 0, RCPT_EXPANDED, f->text);
+	change_commit(sp.store, ledger_on_done, f);
+}
+
 static void
 order(uint64_t id, enum record_type type)
 {
@@ -173,21 +203,26 @@ step(void)
 		    sp.store, ledger_on_done, result(id, RCPT_WAITING));
 	else if (what < 70 && (id = pick(true)) != 0)
 		bounce(id);
-	else if (what < 78 && (id = pick(false)) != 0)
+	else if (what < 74 && (id = pick(true)) != 0)
+		expand(id);
+	else if (what < 80 && (id = pick(false)) != 0)
 		order(id, RECORD_HOLD + rand_r(&seed) % 3);
 	else if ((id = pick(true)) != 0)
 		change_commit(
 		    sp.store, ledger_on_done, result(id, RCPT_DELIVERED));
 }
 
-/* Told are changes; a bounce shares that of its result. */
+/* Told are changes; a bounce shares that of its result, and so do the messages
+ * of an expansion. */
 static unsigned
 changes(void)
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < ledger.n; i++)
+	for (size_t i = 0; i < ledger.n; i++) {
 		n += ledger.f[i].bounce == 0;
+		n -= ledger.f[i].more != 0;
+	}
 	return n;
 }
 
