@@ -6,6 +6,9 @@
  * lookup itself was told when the client came, so a new lookup is told of every
  * session that is there before it is asked anything.
  */
+#include <sys/socket.h>
+
+#include "common/bytes/log.h"
 #include "common/msg/smtpd_lookup.h"
 #include "smtpd/smtpd.h"
 
@@ -88,7 +91,7 @@ ask(struct connection *c)
 {
 	struct peer_link *l = &c->m->lookup;
 
-	if (c->asked != ASKED_NOTHING || c->lookup_waits)
+	if (c->asked != ASKED_NOTHING || c->lookup_waits || c->proxying)
 		return;
 	if (pending_full(l->pending)) {
 		TAILQ_INSERT_TAIL(&l->waiting, c, lookup_link);
@@ -165,10 +168,24 @@ answered(struct connection *c)
 	ask_line(m);
 }
 
+/* RFC 5321 section 4.3.1: a client waits for the greeting.  What speaks first is
+ * no mail client, or one that would not hear a refusal; looking costs those who
+ * wait nothing. */
+static bool
+speaks_early(const struct connection *c)
+{
+	char octet;
+
+	return !c->m->conf->early_talkers && !c->session.trusted &&
+	    !c->proxied && c->client.from == CLIENT_ADDRESS &&
+	    recv(c->client.in, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
 static void
 judge_client(struct connection *c, const struct msg_client *said)
 {
 	const struct reply *reply = &said->reply;
+	struct reply early;
 	struct step st;
 
 	c->asked = ASKED_NOTHING;
@@ -176,6 +193,12 @@ judge_client(struct connection *c, const struct msg_client *said)
 	c->session.trusted = said->trusted;
 	if (c->wait & WAIT_CLIENT) {
 		c->wait &= ~(unsigned)WAIT_CLIENT;
+		if (c->known && speaks_early(c)) {
+			reply_make(&early, R_EARLY_TALKER, NULL);
+			reply = &early;
+			log_info("early_talker", log_str("session", c->name),
+			    log_span("client", connection_client(c)));
+		}
 		session_client(&c->session, reply, &st);
 		connection_step(c, &st);
 	} else if (c->session.phase == PHASE_END)

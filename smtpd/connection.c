@@ -16,6 +16,7 @@
 
 #include "common/bytes/log.h"
 #include "common/msg/master.h"
+#include "smtpd/proxy.h"
 #include "smtpd/smtpd.h"
 
 static void on_writable(evutil_socket_t, short, void *);
@@ -123,6 +124,31 @@ set_offers(struct connection *c)
 	c->session.offers &= ~without;
 }
 
+/* Of this listener, to whom it is to listen. */
+static bool
+is_proxy(const struct connection *c)
+{
+	const struct conf_listen *l = connection_listen(c);
+
+	if (l == NULL || c->client.from != CLIENT_ADDRESS)
+		return false;
+	for (size_t i = 0; i < l->nproxies; i++)
+		if (netblock_has(&l->proxies[i], &c->client.ip))
+			return true;
+	return false;
+}
+
+/* It is known who the client is: may it come in? */
+static void
+begin(struct connection *c)
+{
+	log_info("connect", log_str("session", c->name),
+	    log_span("client", connection_client(c)),
+	    log_str("listener", listener_name(c)));
+	c->wait = WAIT_CLIENT;
+	ask_next(c);
+}
+
 void
 connection_new(struct smtpd *m, const struct arrival *a)
 {
@@ -154,12 +180,32 @@ connection_new(struct smtpd *m, const struct arrival *a)
 	TAILQ_INSERT_TAIL(&m->all, c, all);
 	m->sessions++;
 	m->connections++;
-	log_info("connect", log_str("session", c->name),
-	    log_span("client", connection_client(c)),
-	    log_str("listener", listener_name(c)));
-	c->wait = WAIT_CLIENT;
-	ask_next(c);
+	c->proxying = is_proxy(c);
+	if (!c->proxying)
+		begin(c);
 	connection_settle(c);
+}
+
+bool
+connection_proxy(struct connection *c, struct span *in)
+{
+	struct arrival client = c->client;
+	enum proxy_result result = proxy_read(in, &client.ip);
+
+	if (result == PROXY_MORE)
+		return false;
+	if (result == PROXY_BAD) {
+		log_warn("proxy_header", log_str("session", c->name),
+		    log_span("client", connection_client(c)),
+		    log_str("error", "no header of the PROXY protocol"));
+		c->broken = true;
+		return false;
+	}
+	c->proxying = false;
+	c->proxied = true;
+	set_client(c, &client);
+	begin(c);
+	return true;
 }
 
 /* The one way out; behind it there is no connection. */
@@ -327,6 +373,8 @@ timer_of(const struct connection *c)
 		return TIMER_COMMAND;
 	if (c->wait != 0)
 		return TIMER_PEER;
+	if (c->proxying)
+		return TIMER_PROXY;
 	return c->session.phase == PHASE_DATA ? TIMER_DATA : TIMER_COMMAND;
 }
 
@@ -380,7 +428,11 @@ void
 connection_timeout(struct connection *c, enum timer timer)
 {
 	c->m->timeouts++;
-	if (timer == TIMER_LINGER || c->out.n > 0)
+	if (timer == TIMER_PROXY)
+		log_warn("proxy_header", log_str("session", c->name),
+		    log_span("client", connection_client(c)),
+		    log_str("error", "it did not come in time"));
+	if (timer == TIMER_LINGER || timer == TIMER_PROXY || c->out.n > 0)
 		c->broken = true;
 	else if (timer != TIMER_PEER)
 		connection_end(c, R_TIMEOUT);

@@ -37,7 +37,10 @@ static void
 take_input(struct connection *c, struct span *in)
 {
 	while (in->n > 0 && c->wait == 0 && !c->broken) {
-		if (c->session.skip > 0) {
+		if (c->proxying) {
+			if (!connection_proxy(c, in))
+				break;
+		} else if (c->session.skip > 0) {
 			session_skip(&c->session, in);
 			c->progress = true;
 		} else if (c->session.phase == PHASE_DATA)

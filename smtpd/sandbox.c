@@ -13,6 +13,7 @@ static const struct confine_call calls[] = {
 	{ .nr = SCMP_SYS(accept4), .why = "listener.c, by accept.c" },
 	{ .nr = SCMP_SYS(setsockopt), .why = "TCP_NODELAY in connection.c" },
 	{ .nr = SCMP_SYS(getsockopt), .why = "SO_PEERCRED, accept.c" },
+	{ .nr = SCMP_SYS(recvfrom), .why = "clients that speak first, ask.c" },
 	{ .nr = SCMP_SYS(shutdown), .why = "the last reply, connection.c" },
 	{ .nr = SCMP_SYS(pipe2), .why = "large messages, submit.c" },
 	{ .nr = SCMP_SYS(poll),

@@ -419,6 +419,9 @@ format_ehlo(const struct session *s, const struct step *st,
 			n += (size_t)snprintf(text + n, STEP_TEXT_MAX + 1 - n,
 			    " %llu",
 			    (unsigned long long)s->service->conf->message_size);
+		if (i == EXT_LIMITS) /* RFC 9422 */
+			n += (size_t)snprintf(text + n, STEP_TEXT_MAX + 1 - n,
+			    " RCPTMAX=%u", s->service->conf->max_recipients);
 		n += (size_t)snprintf(text + n, STEP_TEXT_MAX + 1 - n, "\r\n");
 	}
 	text[last + 3] = ' ';

@@ -5,6 +5,7 @@
  *   connection.c  begins, writes, ends; what is read in input.c
  *   session.c     the dialogue (pure), its commands in verbs.c, chunk.c, inquiry.c,
  *                 parameters.c
+ *   proxy.c       the PROXY protocol (pure)
  *   transfer.c    content, and when it goes to queue; the rules for it in
  *                 content.c (pure); how it goes in submit.c
  *   peers.c       the channels; questions to lookup in ask.c, queue in handover.c
@@ -47,6 +48,7 @@ enum timer {
 	TIMER_DATA,    /* data_timeout */
 	TIMER_PEER, /* SMTPD_QUEUE_SECONDS, for lookup or queue */
 	TIMER_LINGER,
+	TIMER_PROXY, /* its header */
 	TIMER_END /* none */
 };
 
@@ -103,6 +105,8 @@ struct connection {
 	char client_text[IP_TEXT_MAX]; /* its address, "uid 1000", "unknown" */
 
 	unsigned wait; /* enum wait */
+	bool proxying; /* the header of a proxy comes first */
+	bool proxied;  /* … and came */
 	bool paused;   /* the loop does not look for input */
 	bool broken;   /* the socket is of no use any more */
 	bool linger;   /* the last word is ours, not an answer to QUIT */
@@ -194,6 +198,9 @@ void listener_close_all(struct smtpd *);
 void connection_new(struct smtpd *, const struct arrival *);
 void connection_settle(struct connection *);
 void connection_step(struct connection *, const struct step *);
+/* What the proxy says of its client is the next in *in; false: not there yet, or
+ * not ever. */
+bool connection_proxy(struct connection *, struct span *in);
 /* An end of our own: a 421, then closed. */
 void connection_end(struct connection *, enum reply_name);
 void connection_timeout(struct connection *, enum timer);

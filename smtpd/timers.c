@@ -11,6 +11,7 @@
 #include "common/msg/smtpd_queue.h"
 #include "smtpd/smtpd.h"
 
+/* Of a proxy's header, which is there at once, and of who reads our last word. */
 #define LINGER_SECONDS 5
 
 /* Coarse: no system call, and a limit is a matter of seconds. */

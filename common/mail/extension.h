@@ -13,6 +13,7 @@ enum extension {
 	EXT_CHUNKING,
 	EXT_BINARYMIME, /* only with CHUNKING */
 	EXT_SMTPUTF8,		/* only with 8BITMIME */
+	EXT_LIMITS,
 	EXT_ENHANCEDSTATUSCODES,
 	EXT_END
 };

@@ -170,6 +170,10 @@ static const struct reply_meaning meanings[R_COUNT] = {
 	[R_NO_8BITMIME] = { "the message has 8-bit content, and the next hop "
 			    "does not offer 8BITMIME",
 	    "send it in quoted-printable or base64, or by another route" },
+	[R_EARLY_TALKER] = { "a client that may not relay sent something "
+			     "before it was greeted",
+	    "mend the client; early_talkers = \"allow\" serves it all the "
+	    "same" },
 	[R_NEEDS_SMTPUTF8] = { "an address has letters beyond ASCII, and MAIL "
 			       "did not say SMTPUTF8",
 	    "mend the client, or use an address in ASCII" },

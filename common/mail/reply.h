@@ -124,6 +124,7 @@ enum reply_name {
 	R_HOST_GARBAGE,		/* 451 4.5.0 what came was not SMTP */
 	R_MAIL_LOOPS_BACK,	/* 554 5.4.6 best MX is ourselves */
 	R_NO_8BITMIME,		/* 554 5.6.3 the next hop cannot take 8-bit content */
+	R_EARLY_TALKER,		/* 554 5.5.0 it spoke before the greeting */
 	R_NEEDS_SMTPUTF8,	/* 553 5.6.7 an address is not ASCII, and MAIL had no SMTPUTF8 */
 	R_NO_SMTPUTF8,		/* 550 5.6.7 the next hop has no SMTPUTF8 */
 	R_NO_BINARYMIME,	/* 554 5.6.1 … nor content that is not lines */

@@ -32,6 +32,20 @@ conf_segment_size_for(uint32_t recipients)
 }
 
 static void
+netblock_put(struct wire_put *w, const struct netblock *b)
+{
+	ip_put(w, &b->ip);
+	wire_put_u8(w, b->bits);
+}
+
+static void
+netblock_get(struct wire_get *w, struct netblock *b)
+{
+	ip_get(w, &b->ip);
+	b->bits = (uint8_t)wire_get_enum(w, 128 + 1);
+}
+
+static void
 listen_put(struct wire_put *w, const struct conf_listen *l)
 {
 	wire_put_str(w, l->title);
@@ -41,6 +55,9 @@ listen_put(struct wire_put *w, const struct conf_listen *l)
 	wire_put_u8(w, (uint8_t)l->bare_newlines);
 	wire_put_u8(w, (uint8_t)l->refuse);
 	wire_put_u32(w, l->ehlo_without);
+	wire_put_u8(w, (uint8_t)l->nproxies);
+	for (size_t i = 0; i < l->nproxies; i++)
+		netblock_put(w, &l->proxies[i]);
 }
 
 static void
@@ -55,6 +72,9 @@ listen_get(struct wire_get *w, struct conf_listen *l)
 	l->ehlo_without = wire_get_u32(w);
 	if ((l->ehlo_without & ~EXT_ALL) != 0)
 		w->bad = true;
+	l->nproxies = wire_get_enum(w, CONF_PROXIES_MAX + 1);
+	for (size_t i = 0; i < l->nproxies; i++)
+		netblock_get(w, &l->proxies[i]);
 }
 
 static void
@@ -109,20 +129,6 @@ route_get(struct wire_get *w, struct conf_route *r)
 	r->via = (enum conf_via)wire_get_enum(w, VIA_END);
 	wire_get_str(w, r->host, sizeof r->host);
 	r->port = wire_get_u16(w);
-}
-
-static void
-netblock_put(struct wire_put *w, const struct netblock *b)
-{
-	ip_put(w, &b->ip);
-	wire_put_u8(w, b->bits);
-}
-
-static void
-netblock_get(struct wire_get *w, struct netblock *b)
-{
-	ip_get(w, &b->ip);
-	b->bits = (uint8_t)wire_get_enum(w, 128 + 1);
 }
 
 static void
@@ -196,6 +202,7 @@ numbers_put(struct wire_put *w, const struct conf *c)
 	wire_put_u8(w, c->log_json);
 	wire_put_str(w, c->log_socket);
 	wire_put_u8(w, c->send_mailbox);
+	wire_put_u8(w, c->early_talkers);
 	wire_put_u8(w, c->disclose);
 	wire_put_u32(w, c->commands_off);
 	wire_put_u64(w, c->message_size);
@@ -228,6 +235,7 @@ numbers_get(struct wire_get *w, struct conf *c)
 	c->log_json = wire_get_bool(w);
 	wire_get_str(w, c->log_socket, sizeof c->log_socket);
 	c->send_mailbox = wire_get_bool(w);
+	c->early_talkers = wire_get_bool(w);
 	c->disclose = wire_get_bool(w);
 	c->commands_off = wire_get_u32(w);
 	c->message_size = wire_get_u64(w);

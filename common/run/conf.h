@@ -20,6 +20,7 @@
 #define CONF_HOST_MAX	  255
 #define CONF_USER_MAX	  32
 #define CONF_LISTENS_MAX  64
+#define CONF_PROXIES_MAX  16	/* of one listener */
 #define CONF_RUNTIME	  "/run/sallyport"	/* where nothing else is said */
 
 enum conf_isolation { ISOLATION_SHARED, ISOLATION_SESSION, ISOLATION_END };
@@ -35,6 +36,8 @@ struct conf_listen {
 	enum conf_newlines bare_newlines;
 	enum conf_refuse refuse;
 	uint32_t ehlo_without;		/* bits of enum extension */
+	size_t nproxies;		/* who speaks the PROXY protocol here */
+	struct netblock proxies[CONF_PROXIES_MAX];
 };
 
 enum conf_users { USERS_SYSTEM, USERS_FILE, USERS_ANY, USERS_END };
@@ -95,6 +98,7 @@ struct conf {
 	bool log_json;			/* log = "json" */
 	char log_socket[CONF_SOCKET_MAX]; /* of the syslog service; "": standard error */
 	bool send_mailbox;		/* send = "mailbox": SOML and SAML are MAIL */
+	bool early_talkers;		/* early_talkers = "allow" */
 	bool disclose;			/* VRFY and EXPN answer strangers, too */
 	uint32_t commands_off;		/* 1u << enum reply_command: 502 */
 

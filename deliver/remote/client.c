@@ -41,6 +41,19 @@ client_in_doubt(const struct client *c)
 	return c->state == CLIENT_AT_END && c->naccepted > 0;
 }
 
+/* RFC 9422 section 4: names and numbers; one that is no number is none. */
+static void
+note_limits(struct client *c, struct span limits)
+{
+	while (limits.n > 0) {
+		struct span number = span_cut(&limits, ' ');
+		struct span name = span_cut(&number, '=');
+
+		if (span_is(name, "RCPTMAX"))
+			span_number(number, UINT32_MAX, &c->rcpt_max);
+	}
+}
+
 /* RFC 5321 section 4.1.1.1: a keyword and its parameters behind "250-". */
 static void
 note_extension(struct client *c, struct span line)
@@ -51,6 +64,8 @@ note_extension(struct client *c, struct span line)
 		c->pipelining = true;
 	else if (span_is(word, "8BITMIME"))
 		c->eight_bit = true;
+	else if (span_is(word, "LIMITS"))
+		note_limits(c, line);
 	else if (span_is(word, "SMTPUTF8"))
 		c->utf8 = true;
 	else if (span_is(word, "CHUNKING"))

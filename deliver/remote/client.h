@@ -70,6 +70,7 @@ struct client {
 	/* what the host can do */
 	bool pipelining, eight_bit, size, chunking, binary, utf8;
 	uint64_t size_max; /* 0: it did not say */
+	uint64_t rcpt_max; /* recipients of a transaction, RFC 9422; the same */
 
 	/* the transaction */
 	const struct msg_deliver *mail;	  /* borrowed until the last result */
@@ -106,7 +107,8 @@ enum client_event client_input(struct client *, struct span *in);
 
 /*
  * Begin a transaction (between transactions only) for the recipients of mail
- * whose done[] is false, at least one.  CLIENT_MORE, or CLIENT_RESULT when the
+ * whose done[] is false, at least one; as many of them as the host takes at once,
+ * the others have no result then.  CLIENT_MORE, or CLIENT_RESULT when the
  * host cannot take the message.  Go on with client_input, octets or not.
  */
 enum client_event client_mail(

@@ -139,7 +139,7 @@ on_ehlo(struct client *c, const struct reply *r)
 	/* RFC 5321 section 3.2: a server that knows no EHLO gets HELO. */
 	c->pipelining = c->eight_bit = c->size = false;
 	c->chunking = c->binary = c->utf8 = false;
-	c->size_max = 0;
+	c->size_max = c->rcpt_max = 0;
 	c->state = CLIENT_AT_HELO;
 	client_say(c, "HELO %s\r\n", c->hostname);
 	return CLIENT_MORE;

@@ -98,7 +98,7 @@ client_mail(struct client *c, const struct msg_deliver *mail, const bool *done)
 	c->refused = c->answered = false;
 	memset(c->accepted, 0, sizeof c->accepted);
 	for (uint32_t i = 0; i < mail->nrcpts; i++)
-		if (!done[i])
+		if (!done[i] && (c->rcpt_max == 0 || c->nrcpts < c->rcpt_max))
 			c->rcpts[c->nrcpts++] = (uint8_t)i;
 	/* RFC 6152 section 3.  Many announce 8-bit content that has none. */
 	c->seven_bit = mail->body == BODY_8BITMIME && !c->eight_bit;

@@ -63,6 +63,24 @@ read_ehlo_without(struct reading *r, const struct setting *s, void *base,
 		l->ehlo_without |= EXT_BIT(i);
 }
 
+static void
+read_proxy(struct reading *r, const struct setting *s, void *base,
+    unsigned line, const char *value)
+{
+	struct conf_listen *l = base;
+
+	if (*value == '\0') /* {} is nobody */
+		return;
+	if (l->nproxies == CONF_PROXIES_MAX)
+		problems_add(r->problems, line,
+		    "one proxy too many; at most %d would be right",
+		    CONF_PROXIES_MAX);
+	else if (netblock_parse(&l->proxies[l->nproxies], span_of(value)))
+		l->nproxies++;
+	else
+		setting_wrong(r, s, line, value);
+}
+
 static const struct setting settings[] = {
 	{ "isolation", read_isolation, "shared", 0, 0, 0,
 	    "\"shared\" or \"session\"", false },
@@ -70,9 +88,11 @@ static const struct setting settings[] = {
 	    "\"reject\" or \"convert\"", false },
 	{ "refuse", read_refuse, "no", 0, 0, 0,
 	    "\"no\", \"connect\" or \"hello\"", false },
+	{ "proxy", read_proxy, NULL, 0, 0, 0,
+	    "a block like \"192.0.2.0/24\" or \"2001:db8::/32\"", true },
 	{ "ehlo_without", read_ehlo_without, NULL, 0, 0, 0,
 	    "a keyword of EHLO: PIPELINING, SIZE, 8BITMIME, CHUNKING, "
-	    "BINARYMIME, SMTPUTF8, ENHANCEDSTATUSCODES",
+	    "BINARYMIME, SMTPUTF8, LIMITS, ENHANCEDSTATUSCODES",
 	    true },
 };
 

@@ -262,6 +262,8 @@ static const struct setting settings[] = {
 	    "a block like \"192.0.2.0/24\" or \"2001:db8::/32\"", true },
 	{ "disclose", setting_read_choice, "no", AT(disclose), 0, 0,
 	    "\"no\" or \"yes\"", false },
+	{ "early_talkers", setting_read_choice, "refuse", AT(early_talkers), 0,
+	    0, "\"refuse\" or \"allow\"", false },
 	{ "send", setting_read_choice, "off", AT(send_mailbox), 0, 0,
 	    "\"off\" or \"mailbox\"", false },
 	{ "commands_off", read_commands_off, NULL, 0, 0, 0,

@@ -245,7 +245,7 @@ class Off(unittest.TestCase):
         finally:
             service.stop()
         service = Service(local(box), listen_options='ehlo_without = { "SIZE", "8BITMIME", '
-                          '"PIPELINING", "CHUNKING", "ENHANCEDSTATUSCODES" }')
+                          '"PIPELINING", "CHUNKING", "LIMITS", "ENHANCEDSTATUSCODES" }')
         try:
             t = service.talk()
             t("EHLO client.example")

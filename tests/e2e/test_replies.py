@@ -24,6 +24,7 @@ REACHED = {
     "bad-line": "test_a_client_hears", "unknown-parameter": "test_a_client_hears",
     "relay-denied": "test_a_client_hears", "bare-newline": "test_a_client_hears",
     "needs-smtputf8": "test_a_client_hears", "no-smtputf8": "test_attempts",
+    "early-talker": "test_before_the_greeting",
     "not-active": "test_a_client_hears", "chunk": "test_a_client_hears",
     "too-many-useless": "test_limits", "too-many-sessions": "test_limits",
     "shutdown": "test_limits",
@@ -224,6 +225,18 @@ class Replies(unittest.TestCase):
         t.raw(b"BDAT 3\r\na\r\n")
         t.reply("BDAT")
         self.heard(t, "chunk")
+
+    def test_before_the_greeting(self):
+        service = self.house("relay_from = { }\n")
+        smtpds = service.pids()["smtpd"]
+        for pid in smtpds:
+            os.kill(pid, signal.SIGSTOP)
+        t = Talk(service.port, greet=False)
+        t.raw(b"EHLO c.example\r\n")
+        for pid in smtpds:
+            os.kill(pid, signal.SIGCONT)
+        t.reply("connect")
+        self.heard(t, "early-talker")
 
     def test_limits(self):
         service = self.house("max_sessions = 1\nmax_useless_commands = 1\n")

@@ -225,6 +225,18 @@ static const struct script scripts[] = {
 	{ .name = "SIZE without a number", .nrcpts = 1, .size = 5000, .moves = {
 		GREET, { FEED, "250-mx\r\n250 SIZE\r\n", "", "ready;" },
 		{ MAIL, "250 ok\r\n", "MAIL FROM:<s@a.example> SIZE=5005\r\n" R0, "" } } },
+	{ .name = "no more recipients than the host takes at once", .nrcpts = 3, .moves = {
+		GREET, { FEED, "250-mx\r\n250 LIMITS MAILMAX=9 RCPTMAX=2 X\r\n", "", "ready;" },
+		{ MAIL, "250 ok\r\n", M1 R0, "" },
+		{ FEED, "250 ok\r\n", R1, "" },
+		{ FEED, "250 ok\r\n", "DATA\r\n", "" },
+		{ FEED, "354 go\r\n", "", "content;" },
+		{ SENT, "250 ok\r\n", "", "result 250 0 1;ready;" } } },
+	{ .name = "a limit that is no number is none", .nrcpts = 2, .moves = {
+		GREET, { FEED, "250-mx\r\n250 LIMITS RCPTMAX=-1\r\n", "", "ready;" },
+		{ MAIL, "250 ok\r\n", M1 R0, "" },
+		{ FEED, "250 ok\r\n", R1, "" },
+		{ FEED, "250 ok\r\n", "DATA\r\n", "" } } },
 	{ .name = "SMTPUTF8 to a host that has it", .nrcpts = 1, .utf8 = true, .moves = {
 		GREET, { FEED, "250-mx\r\n250 SMTPUTF8\r\n", "", "ready;" },
 		{ MAIL, "", "MAIL FROM:<s@a.example> SMTPUTF8\r\n", "" } } },
