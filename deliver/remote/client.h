@@ -42,6 +42,7 @@ enum client_state {
 	CLIENT_AT_RCPT,
 	CLIENT_AT_DATA,
 	CLIENT_AT_END,
+	CLIENT_AT_NOOP,
 	CLIENT_AT_QUIT,
 	CLIENT_IDLE,	/* greeted, between transactions */
 	CLIENT_SENDING, /* the content is on its way */
@@ -117,6 +118,7 @@ enum client_event client_mail(
 void client_content_sent(struct client *);
 /* Say goodbye (between transactions); CLIENT_CLOSE follows. */
 void client_quit(struct client *);
+void client_noop(struct client *); /* between transactions: are you there? */
 /* The connection was lost, or something took too long: `why`, in `detail`.
  * With R_LOCAL_ERROR and R_NO_8BITMIME the message is at fault, not the host.
  * The events are then as from client_input, to be called on with no octets. */

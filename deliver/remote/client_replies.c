@@ -336,6 +336,12 @@ on_last(struct client *c, const struct reply *r)
 	return CLIENT_CLOSE;
 }
 
+static enum client_event
+on_noop(struct client *c, const struct reply *r)
+{
+	return reply_class(r) == 2 ? client_ready(c) : on_last(c, r);
+}
+
 /* The grammar of the dialogue.  An idle host says nothing but goodbye. */
 static const struct client_row rows[CLIENT_STATE_END] = {
 	[CLIENT_AT_GREETING] = { on_greeting, CLIENT_GREETING_SECONDS,
@@ -347,6 +353,7 @@ static const struct client_row rows[CLIENT_STATE_END] = {
 	[CLIENT_AT_RCPT] = { on_rcpt, CLIENT_RCPT_SECONDS, "RCPT" },
 	[CLIENT_AT_DATA] = { on_data, CLIENT_DATA_SECONDS, "DATA" },
 	[CLIENT_AT_END] = { on_end, CLIENT_END_SECONDS, "end of data" },
+	[CLIENT_AT_NOOP] = { on_noop, CLIENT_QUIT_SECONDS, "NOOP" },
 	[CLIENT_AT_QUIT] = { on_last, CLIENT_QUIT_SECONDS, "QUIT" },
 	[CLIENT_IDLE] = { on_last, 0, "idle" },
 	[CLIENT_SENDING] = { on_sending, CLIENT_BLOCK_SECONDS, "content" },

@@ -129,6 +129,13 @@ client_content_sent(struct client *c)
 }
 
 void
+client_noop(struct client *c)
+{
+	c->state = CLIENT_AT_NOOP;
+	client_say(c, "NOOP\r\n");
+}
+
+void
 client_quit(struct client *c)
 {
 	c->state = CLIENT_AT_QUIT;

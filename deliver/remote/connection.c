@@ -104,6 +104,7 @@ take(struct connection *c, struct delivery *v)
 		v->hosts->refs++;
 	}
 	c->delivery = v;
+	c->kept = false;
 	return client_mail(&c->client, &v->d, v->done);
 }
 
@@ -119,7 +120,7 @@ on_ready(struct connection *c)
 	if (v != NULL && !delivery_complete(v))
 		return take(c, v);
 	c->delivery = NULL;
-	c->messages++;
+	c->messages += !c->kept;
 	if (v != NULL)
 		remote_complete(r, v);
 	v = TAILQ_FIRST(&c->destination->waiting);
@@ -259,7 +260,11 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	if (c->connecting) {
 		unreachable(c, ETIMEDOUT);
 	} else if (connection_idle(c)) {
-		say_goodbye(c);
+		if (c->messages > 1 && !c->kept) {
+			c->kept = true;
+			client_noop(&c->client);
+		} else
+			say_goodbye(c);
 		process(c, CLIENT_MORE);
 	} else {
 		lose(c, R_HOST_TIMEOUT);
@@ -338,7 +343,7 @@ connection_stop(struct connection *c, bool late)
 	struct delivery *v = c->delivery;
 	struct reply stopping;
 
-	if (connection_idle(c)) {
+	if (connection_idle(c) || c->client.state == CLIENT_AT_NOOP) {
 		say_goodbye(c);
 		process(c, CLIENT_MORE);
 	} else if (v != NULL && !client_in_doubt(&c->client) &&

@@ -3,7 +3,8 @@
  * content on its way out.
  *
  * A connection is opened for a delivery.  With that done it takes the next one
- * of its destination, or stays idle for CONNECTION_IDLE_SECONDS.
+ * of its destination, or stays idle for CONNECTION_IDLE_SECONDS; one that was of
+ * use more than once stays as long again, if the host still answers.
  */
 #ifndef CONNECTION_H
 #define CONNECTION_H
@@ -43,6 +44,7 @@ struct connection {
 	enum reply_name why; /* … why that is */
 	int64_t since;	     /* milliseconds */
 	uint32_t messages;   /* transactions done on it */
+	bool kept;	     /* NOOP was said since the last of them */
 	struct client client;
 	struct connection_step step;
 

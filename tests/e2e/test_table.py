@@ -120,6 +120,7 @@ ROWS = [
     ("HELP", 502, "5.5.1", "named in commands_off", OFF, "HELP"),
     ("HELP", 504, "5.5.4", "with what is no command", ANY, "HELP XYZZY"),
     ("HELP", 421, "", "the service stops, or the client waits too long", ANY, "met_end"),
+    ("NOOP", 200, "", "another host says so to remote", ANY, "met_nonstandard"),
     ("NOOP", 250, "2.0.0", "with or without a word", ANY, "NOOP word"),
     ("NOOP", 500, "5.5.2", "a line longer than max_line", ANY, "NOOP " + LONG),
     ("NOOP", 421, "", "the service stops, or the client waits too long", ANY, "met_end"),
@@ -165,7 +166,6 @@ HAS = {
 
 # What nothing here can meet, and why.
 NOT_YET = {
-    ("NOOP", 200): "remote has no use for NOOP",
     ("TURN", 250): "changing sides needs authentication",
 }
 
@@ -403,16 +403,17 @@ listen "127.0.0.1:{ports[CONNECT]}" {{ refuse = "connect" }}
         return late, [late_line]
 
     def met_nonstandard(self, command, code, who):
-        """A host that takes no recipient but the second message's, and says 200 to RSET."""
+        """A host that refuses the first message's recipient, and says 200 to RSET and NOOP."""
         server = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(server.close)
-        said, done = [], threading.Event()
+        said, both, done = [], threading.Event(), threading.Event()
 
         def play():
             c, _ = server.accept()
+            both.wait()
             f = c.makefile("rwb")
             answers = {"EHLO": "250 odd.example", "MAIL": "250 ok", "DATA": "354 go",
-                       "RSET": "200 ok", "QUIT": "221 bye"}
+                       "RSET": "200 ok", "NOOP": "200 ok", "QUIT": "221 bye"}
             f.write(b"220 odd.example\r\n")
             f.flush()
             for line in f:
@@ -436,11 +437,15 @@ listen "127.0.0.1:{ports[CONNECT]}" {{ refuse = "connect" }}
                           'host_concurrency = 1\n')
         self.addCleanup(service.kill)
         send(service.port, sender="", rcpts=["refused@odd.example"])
-        wait_for(lambda: "RCPT TO:<refused@odd.example>" in said)
         send(service.port, sender="", rcpts=["taken@odd.example"])
+        both.set()
         self.assertTrue(done.wait(20 * SLOW), said)
         service.wait_empty()
-        at = said.index("RSET")
+        if command == "NOOP":
+            wait_for(lambda: "NOOP" in said, 20)
+            send(service.port, sender="", rcpts=["kept@odd.example"])
+            wait_for(lambda: "RCPT TO:<kept@odd.example>" in said)
+        at = said.index(command)
         self.assertRegex(said[at + 1], "^MAIL")
         return 200, ["200 ok"]
 

@@ -27,7 +27,16 @@ START_TEST(a_message_and_the_next_one_on_the_same_connection)
 	expect_result(2, 250, 1, true);
 	recorded(2);
 	ck_assert(nobody_connects());
-	/* Idle for long enough: goodbye. */
+	/* Idle for long enough: it was of use, and is kept a little longer. */
+	client_expect(s, "NOOP");
+	client_say(s, "200 still here");
+	deliver_one(3);
+	take_message(s);
+	expect_result(3, 250, 1, true);
+	recorded(3);
+	client_expect(s, "NOOP");
+	client_say(s, "250 still here");
+	/* And once more: goodbye. */
 	client_expect(s, "QUIT");
 	client_say(s, "221 bye");
 	client_expect_end(s);
