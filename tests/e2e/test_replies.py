@@ -39,6 +39,7 @@ REACHED = {
     "alias-too-large": "test_aliases",
     "agent-died": "test_interrupted", "stopping": "test_interrupted",
     "damaged": "test_damaged", "not-reloaded": "test_not_reloaded",
+    "expanded": "test_aliases", "alias-loop": "test_aliases", "alias-too-large": "test_aliases",
     "no-home": "local/test_maildir.c:a_home_is_not_made_but_a_root_is",
 }
 # Not within the time that a test may take.
@@ -313,6 +314,16 @@ class Replies(unittest.TestCase):
                            ("a0@example.org", "alias-too-large"),
                            ("two@example.org", "alias-loop")):
             self.told(service, self.sent(service, rcpt), name)
+
+    def test_aliases(self):
+        box = directory("box", NOBODY)
+        deep = "".join(f"d{i}: d{i + 1}\n" for i in range(25))
+        (box / "aliases").write_text("list: ann, ben\na: b\nb: a\n" + deep + "d25: ann\n")
+        (box / "users").write_text("ann\nben\n")
+        service = self.house(f'domain "example.org" {{ users = "file:{box}/users" '
+                             f'deliver = "maildir:{box}/%u" aliases = "{box}/aliases" }}\n')
+        for rcpt, name in (("list", "expanded"), ("a", "alias-loop"), ("d0", "alias-too-large")):
+            self.told(service, self.sent(service, f"{rcpt}@example.org"), name)
 
     def test_expired(self):
         service = self.house(RETRY + 'expire = "2s"\n'
