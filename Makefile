@@ -213,12 +213,13 @@ includes:
 	    ! grep -rn '#include "' $$room | grep -v "\"common/\|\"$$room/" || exit 1; done
 
 # --- fuzzing ----------------------------------------------------------------
-# `make fuzz` builds a libFuzzer program for each parser of common/ and for the
-# session of smtpd (clang only);
+# `make fuzz` builds a libFuzzer program for each parser of common/, for aliases,
+# and for the session of smtpd (clang only);
 # run one with a directory for what it finds: build/fuzz/fuzz_dot DIR
 FUZZ	= $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: $(FUZZ)
 
+$(O)/fuzz/fuzz_aliases: $(addprefix lookup/tables/,aliases_text.c aliases_table.c aliases_kind.c table_file.c users_table.c)
 $(O)/fuzz/fuzz_session: common/run/conf.c $(addprefix smtpd/,session.c verbs.c chunk.c inquiry.c parameters.c content.c session.h content.h)
 $(O)/fuzz/%: tests/fuzz/%.c $(wildcard common/bytes/*.[ch] common/mail/*.[ch])
 	@mkdir -p $(@D)
