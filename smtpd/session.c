@@ -335,6 +335,10 @@ session_verdict(struct session *s, const struct reply *reply, struct step *st)
 	if (s->asked_by != CMD_RCPT) {
 		inquiry_answer(s, &answer);
 		fill_verdict(s, st, s->asked_by, &answer);
+		/* As those that are answered at once; the limit is looked at
+		 * with the next line. */
+		if (reply_class(&st->reply) == 2)
+			s->useless++;
 		return;
 	}
 	assert(s->phase == PHASE_MAIL);
