@@ -19,16 +19,16 @@ LDLIBS	= -lbsd -lsodium -lseccomp -levent_core -lidn2 -pthread
 # A folder is a library of its own, but for its main.c; a program is a main.c
 # with its folder and common/.  Nothing links two folders together.
 FOLDERS	= common/bytes common/mail common/run common/msg master smtpd lookup \
-	  lookup/tables lookup/dns queue deliver/local deliver/remote admin admin/sendmail
+	  lookup/tables lookup/dns queue queue/tool deliver/local deliver/remote admin admin/sendmail
 obj	= $(patsubst %.c,$(O)/%.o,$(filter-out %/main.c $(MAINS),$(foreach d,$1,$(wildcard $d/*.c))))
 COMMON	= $(O)/common.a
 
 # program: its main and the folders it is made of.  Those of libexec are
 # started by master, those of bin by people.
 MAINS	= master/main.c master/logger.c master/config.c smtpd/main.c \
-	  lookup/main.c lookup/dns/main.c queue/main.c deliver/local/main.c \
+	  lookup/main.c lookup/dns/main.c queue/main.c queue/tool/main.c deliver/local/main.c \
 	  deliver/remote/main.c admin/control.c admin/sallyport.c admin/sendmail/main.c
-LIBEXEC	= master logger config smtpd lookup resolver queue local remote control
+LIBEXEC	= master logger config smtpd lookup resolver queue local remote control spool
 BIN	= sallyport sendmail mailq newaliases
 
 all: $(LIBEXEC:%=$(O)/libexec/%) $(BIN:%=$(O)/bin/%)
@@ -45,6 +45,7 @@ $(eval $(call program,libexec/smtpd,smtpd/main.c,smtpd))
 $(eval $(call program,libexec/lookup,lookup/main.c,lookup lookup/tables))
 $(eval $(call program,libexec/resolver,lookup/dns/main.c,lookup/dns,-lunbound))
 $(eval $(call program,libexec/queue,queue/main.c,queue))
+$(eval $(call program,libexec/spool,queue/tool/main.c,queue queue/tool,-ljansson))
 $(eval $(call program,libexec/local,deliver/local/main.c,deliver/local))
 $(eval $(call program,libexec/remote,deliver/remote/main.c,deliver/remote))
 $(eval $(call program,libexec/control,admin/control.c,admin/control))

@@ -88,6 +88,7 @@ int verb_reload(struct admin *);
 int verb_stop(struct admin *);
 int verb_queue(struct admin *);
 int verb_trace(struct admin *);
+int verb_spool(struct admin *);
 int verb_reply(struct admin *);
 
 #endif

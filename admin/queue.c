@@ -4,9 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "common/bytes/id.h"
+
+/* Seconds of silence. */
+#define PROGRESS_AFTER 2
 
 struct options {
 	bool dry, json;
@@ -74,12 +78,25 @@ refuse_page(const struct reply *reply, uint64_t matched)
 	    (unsigned long)matched);
 }
 
+/* Somebody may sit and wait for it. */
+static void
+progress(uint64_t matched, time_t began, time_t *told)
+{
+	time_t now = time(NULL);
+
+	if (now < began + PROGRESS_AFTER || now == *told || !isatty(2))
+		return;
+	*told = now;
+	fprintf(stderr, "\r%lu recipients so far ", (unsigned long)matched);
+}
+
 /* All pages of a selector verb; `row` is told each row.  How many matched. */
 static uint64_t
 pages(struct admin *a, const struct sub *sub, const struct options *o,
     void (*row)(void *arg, const struct control_row *), void *arg)
 {
 	static struct msg_act act;
+	time_t began = time(NULL), told = 0;
 	uint64_t matched = 0;
 	struct answer *answer;
 
@@ -97,7 +114,11 @@ pages(struct admin *a, const struct sub *sub, const struct options *o,
 		for (uint32_t i = 0; row != NULL && i < answer->page.nrows; i++)
 			row(arg, &answer->page.rows[i]);
 		act.cursor = answer->page.cursor;
+		if (row == NULL)
+			progress(matched, began, &told);
 	} while (answer->page.more);
+	if (told != 0)
+		fputs("\r\033[K", stderr);
 	return matched;
 }
 

@@ -26,6 +26,8 @@ static const struct verb {
 	    "[--json] "
 	    "[--reason TEXT] [SELECTOR...]",
 	    "look at the queue, and change it" },
+	{ "spool", verb_spool, "verify | export DIR | import DIR",
+	    "the spool of a service that does not run" },
 	{ "trace", verb_trace, "[--json] ID", "what happened to a message" },
 	{ "reply", verb_reply, "[--json] [NAME|CODE]",
 	    "what a reply means: its cause and remedy" },
@@ -68,7 +70,7 @@ help(FILE *to, int status)
 		    verbs[i].words, verbs[i].says);
 	fputs("A selector is a field and a value; all must match:\n"
 	      "    id= from= to= domain= age>2h (older=2h) size>1M (larger=1M) "
-	      "code= "
+	      "code= route= "
 	      "state=active|deferred|held\n"
 	      "Quote age>2h and size>1M, or the shell takes the >.\n"
 	      "Verbs that change something need a selector, or the word all.\n",

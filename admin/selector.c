@@ -22,6 +22,7 @@ static const struct field {
 	{ "larger", SELECT_SIZE, SELECT_ABOVE },
 	{ "code", SELECT_CODE, SELECT_IS },
 	{ "state", SELECT_STATE, SELECT_IS },
+	{ "route", SELECT_ROUTE, SELECT_IS },
 };
 
 static const char *const states[STATE_END] = { "active", "deferred", "held" };
@@ -128,7 +129,7 @@ term_parse(struct select_term *t, const char *word)
 	}
 	usage("%s is no selector: id= from= to= domain= age> older= size> "
 	      "larger= "
-	      "code= state=",
+	      "code= state= route=",
 	    word);
 }
 

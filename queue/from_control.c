@@ -5,6 +5,8 @@
  * others waiting, and the cursor says where the next page goes on.
  */
 #include <errno.h>
+#include <bsd/string.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/bytes/log.h"
@@ -29,7 +31,7 @@ control_answer(struct queue *q, uint32_t request, const struct msg_page *page)
 struct walk {
 	struct queue *queue;
 	const struct msg_act *act;
-	bool wants_esc;
+	bool wants_esc, wants_route;
 	uint64_t only; /* one message, or 0 */
 	int64_t now;
 	struct msg_page *page;
@@ -56,6 +58,29 @@ read_esc(struct queue *q, const struct recipient *r, struct select_subject *s)
 	buf_fini(&b);
 }
 
+/* As the configuration says now: lookup asks nobody else for it. */
+static void
+find_route(
+    const struct conf *c, struct select_subject *s, char hop[CONF_HOST_MAX + 8])
+{
+	char domain[ADDRESS_DOMAIN_MAX + 1];
+	const struct conf_route *route;
+
+	span_copy(domain, sizeof domain, s->domain);
+	for (char *p = domain; *p != '\0'; p++)
+		*p = ascii_lower(*p);
+	if (domain[0] == '\0' || conf_domain(c, span_of(domain)) != NULL ||
+	    (route = conf_route(c, span_of(domain))) == NULL)
+		return;
+	s->route = span_of(route->pattern);
+	if (route->via == VIA_MX)
+		strlcpy(hop, "mx", CONF_HOST_MAX + 8);
+	else
+		snprintf(
+		    hop, CONF_HOST_MAX + 8, "%s:%u", route->host, route->port);
+	s->hop = span_of(hop);
+}
+
 static bool
 matches(const struct walk *w, const struct recipient *r, struct span address)
 {
@@ -68,8 +93,13 @@ matches(const struct walk *w, const struct recipient *r, struct span address)
 		.age = age > 0 ? (uint64_t)age : 0,
 		.size = m->content->size,
 		.code = control_code(r),
-		.state = control_state(r) };
+		.state = control_state(r),
+		.route = SPAN(""),
+		.hop = SPAN("") };
+	char hop[CONF_HOST_MAX + 8];
 
+	if (w->wants_route)
+		find_route(w->queue->conf, &s, hop);
 	if (w->wants_esc)
 		read_esc(w->queue, r, &s);
 	return select_match(&w->act->select, &s);
@@ -203,6 +233,7 @@ on_act(void *arg, struct ipc_msg *m)
 	if (msg_act_get(m, &act) == -1 || q->nactings == CONTROL_WINDOW)
 		return -1;
 	w.wants_esc = select_wants_esc(&act.select);
+	w.wants_route = select_wants_route(&act.select);
 	w.only = select_id(&act.select);
 	page.matched = 0;
 	page.nrows = 0;

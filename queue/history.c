@@ -280,6 +280,11 @@ history_new(struct store *s)
 		.keep = s->opt.history,
 		.keep_size = s->opt.history_size,
 	};
+	if (s->opt.look) {
+		/* Whatever there is was told. */
+		h->in_files.seq = UINT64_MAX;
+		return h;
+	}
 	if (history_file_open(&h->append.file, &h->in_files) == 0)
 		return h;
 	history_free(h);

@@ -100,6 +100,8 @@ put_away(struct recovery *r, uint64_t number)
 	segment_name(name, number, SEGMENT_USED);
 	s->count.damaged++;
 	log_error("segment_unreadable", log_str("segment", name));
+	if (s->opt.look)
+		return;
 	if (disk_rename(s->log_dir, name, s->damaged_dir, name) == -1 ||
 	    disk_sync(s->damaged_dir) == -1 || disk_sync(s->log_dir) == -1)
 		fatal("spool/damaged");
@@ -156,8 +158,9 @@ open_segment(struct recovery *r, uint64_t number)
 	int fd;
 
 	segment_name(name, number, SEGMENT_USED);
-	fd = openat(
-	    s->log_dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = openat(s->log_dir, name,
+	    (s->opt.look ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW |
+		O_NONBLOCK);
 	if (fd == -1 && is_short_of(errno))
 		fatal(name);
 	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
@@ -286,9 +289,16 @@ load_segments(struct recovery *r)
 	for (size_t i = 0; i < r->nfound; i++) {
 		struct found *f = &r->found[i];
 
-		if (!load_summary(r->store, f, &b))
+		/* Who looks wants to know of every record. */
+		if (r->store->opt.look || !load_summary(r->store, f, &b))
 			scan_segment(r->store, f->segment, f->limit,
 			    f->seal_offset != 0 || f->abandoned);
+		if (r->store->opt.look && f->seal_offset != 0 &&
+		    !f->abandoned && !load_summary(r->store, f, &b)) {
+			r->store->count.damaged++;
+			log_error("summary_damaged",
+			    log_num("segment", (int64_t)f->segment->number));
+		}
 	}
 	buf_fini(&b);
 }
@@ -376,6 +386,17 @@ take_spares(struct recovery *r)
 	}
 }
 
+static void
+clear_up(struct recovery *r)
+{
+	struct store *s = r->store;
+
+	walk(s->content_dir, "spool/content", on_content_name, s);
+	take_spares(r);
+	if (history_recover(s) == -1)
+		log_warn("history_not_written", log_errno(errno));
+}
+
 void
 store_recover(struct store *s)
 {
@@ -389,13 +410,12 @@ store_recover(struct store *s)
 	index_sweep(s->index, NULL, NULL);
 	hold_damaged(s);
 	s->last_id = index_highest(s->index);
-	walk(s->content_dir, "spool/content", on_content_name, s);
-	take_spares(&r);
-	if (history_recover(s) == -1)
-		log_warn("history_not_written", log_errno(errno));
-	log_info("recovered", log_num("segments", (int64_t)r.nfound),
-	    log_num("messages", (int64_t)index_messages(s->index)),
-	    log_num("damaged", (int64_t)(s->count.damaged - damaged)));
+	if (!s->opt.look) {
+		clear_up(&r);
+		log_info("recovered", log_num("segments", (int64_t)r.nfound),
+		    log_num("messages", (int64_t)index_messages(s->index)),
+		    log_num("damaged", (int64_t)(s->count.damaged - damaged)));
+	}
 	free(r.segments.v);
 	free(r.spares.v);
 	free(r.found);

@@ -143,7 +143,10 @@ set_aside(struct scan *sc, uint64_t to)
 	log_error("log_damaged",
 	    log_num("segment", (int64_t)sc->segment->number),
 	    log_num("offset", (int64_t)sc->at),
-	    log_num("bytes", (int64_t)bytes.n), log_str("saved_as", name));
+	    log_num("bytes", (int64_t)bytes.n),
+	    log_str("saved_as", s->opt.look ? "" : name));
+	if (s->opt.look)
+		return;
 	if (disk_save(s->damaged_dir, name, 0600, bytes) == -1)
 		log_error("damaged_not_saved", log_errno(errno));
 }

@@ -97,6 +97,10 @@ term(const struct select_term *t, const struct select_subject *s)
 		return code(t, s);
 	case SELECT_STATE:
 		return number(t, s->state);
+	case SELECT_ROUTE:
+		return s->route.n > 0 &&
+		    (select_glob(pattern, s->route) ||
+			select_glob(pattern, s->hop));
 	case SELECT_FIELD_END:
 		break;
 	}
@@ -117,6 +121,15 @@ select_wants_esc(const struct select *select)
 {
 	for (uint32_t i = 0; i < select->n; i++)
 		if (is_enhanced(&select->t[i]))
+			return true;
+	return false;
+}
+
+bool
+select_wants_route(const struct select *select)
+{
+	for (uint32_t i = 0; i < select->n; i++)
+		if (select->t[i].field == SELECT_ROUTE)
 			return true;
 	return false;
 }

@@ -26,8 +26,10 @@ take_lock(struct store *s)
 {
 	int tries = STORE_LOCK_SECONDS * (1000 * 1000 / LOCK_POLL);
 
-	s->lock = openat(
-	    s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	s->lock = openat(s->dir, "lock",
+	    (s->opt.look ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC |
+		O_NOFOLLOW,
+	    0600);
 	if (s->lock == -1)
 		fatal("spool/lock");
 	while (flock(s->lock, LOCK_EX | LOCK_NB) == -1) {
@@ -45,7 +47,8 @@ open_dir(struct store *s, const char *name, mode_t mode)
 {
 	int fd;
 
-	if (mkdirat(s->dir, name, mode) == -1 && errno != EEXIST)
+	if (!s->opt.look && mkdirat(s->dir, name, mode) == -1 &&
+	    errno != EEXIST)
 		fatal(name);
 	fd = openat(
 	    s->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -119,7 +122,7 @@ make_or_read_key(struct store *s, bool has_format)
 	ssize_t n = load(s, "key", key, sizeof key);
 
 	if (n == -1) {
-		if (spool_has_segments(s))
+		if (s->opt.look || spool_has_segments(s))
 			fatalx(
 			    "spool/key is missing, without it nothing in the "
 			    "log can be read",
@@ -148,13 +151,15 @@ spool_open(struct store *s)
 	if (s->dir == -1)
 		fatal(s->opt.spool);
 	has_format = check_format(s);
+	if (s->opt.look && !has_format)
+		fatalx("there is no spool", s->opt.spool);
 	take_lock(s);
 	s->log_dir = open_dir(s, "log", 0700);
 	s->content_dir = open_dir(s, "content", 0700);
 	s->history_dir = open_dir(s, "history", 0750);
 	s->damaged_dir = open_dir(s, "damaged", 0700);
 	/* The directories have to be there after a power cut, too. */
-	if (disk_sync(s->dir) == -1)
+	if (!s->opt.look && disk_sync(s->dir) == -1)
 		fatal("spool");
 	make_or_read_key(s, has_format);
 }

@@ -108,7 +108,7 @@ store_open(const struct store_options *opt)
 	if ((s->history = history_new(s)) == NULL || reclaim_new(s) == -1)
 		fatal("spool/history");
 	store_recover(s);
-	if (head_open_now(s) == -1) {
+	if (!s->opt.look && head_open_now(s) == -1) {
 		/* A full disk may get room again; another disk it will not be. */
 		s->head_error = errno;
 		if (errno != ENOSPC && errno != EDQUOT)
@@ -131,6 +131,20 @@ store_threads(struct store *s)
 	    (s->file = worker_new()) == NULL ||
 	    (s->reader = worker_new()) == NULL)
 		fatal("store threads");
+}
+
+int
+store_look(struct store *s, struct event_base *base)
+{
+	s->base = base;
+	s->reader = worker_new();
+	return s->reader != NULL ? worker_begin(s->reader, base) : -1;
+}
+
+uint64_t
+store_damaged(const struct store *s)
+{
+	return s->count.damaged;
 }
 
 void

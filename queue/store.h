@@ -24,6 +24,7 @@ struct store_options {
 	uint64_t reserve;		/* free bytes to keep on the filesystem; 0: off */
 	int64_t history;		/* seconds */
 	uint64_t history_size;
+	bool look;			/* change nothing, read every record, commit nothing */
 };
 
 /*
@@ -37,6 +38,11 @@ struct store_options {
 struct store *store_open(const struct store_options *);
 struct index *store_index(struct store *);
 void store_threads(struct store *);			/* below Landlock, above seccomp */
+/* Instead of store_threads and store_begin where it was opened to look: contents
+ * can be fetched from now on.  0 or -1. */
+int store_look(struct store *, struct event_base *);
+/* Places of the log that are not what was written there: 0, all is well. */
+uint64_t store_damaged(const struct store *);
 void store_begin(struct store *, struct event_base *);	/* from here on it commits */
 /* Write and sync what was given, seal the head; then done(arg). */
 void store_close(struct store *, void (*done)(void *), void *arg);

@@ -60,6 +60,7 @@ enum select_field {
 	SELECT_SIZE,  /* number: seconds since acceptance, octets */
 	SELECT_CODE,  /* text: "4*", "451", "4.7.*", "5.1.1" */
 	SELECT_STATE, /* number: enum select_state */
+	SELECT_ROUTE, /* text: the route statement's name, or its next hop */
 	SELECT_FIELD_END
 };
 enum select_op { SELECT_IS, SELECT_ABOVE, SELECT_BELOW, SELECT_OP_END };

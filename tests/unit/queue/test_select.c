@@ -15,7 +15,9 @@ static const struct select_subject subject = { .id = 0x0660a6f6c1e2a001,
 	.size = 1000,
 	.code = 451,
 	.esc = { 4, 7, 12 },
-	.state = STATE_DEFERRED };
+	.state = STATE_DEFERRED,
+	.route = SPAN(".example.net"),
+	.hop = SPAN("192.0.2.7:2526") };
 
 START_TEST(patterns)
 {
@@ -88,6 +90,10 @@ START_TEST(terms)
 		{ SELECT_CODE, SELECT_IS, "5.*", 0, false },
 		{ SELECT_STATE, SELECT_IS, "", STATE_DEFERRED, true },
 		{ SELECT_STATE, SELECT_IS, "", STATE_ACTIVE, false },
+		{ SELECT_ROUTE, SELECT_IS, ".example.net", 0, true },
+		{ SELECT_ROUTE, SELECT_IS, "*.NET", 0, true },
+		{ SELECT_ROUTE, SELECT_IS, "192.0.2.7:2526", 0, true },
+		{ SELECT_ROUTE, SELECT_IS, "mx", 0, false },
 		{ SELECT_FIELD_END, SELECT_IS, "*", 0, false },
 	};
 
@@ -103,6 +109,8 @@ START_TEST(terms)
 		ck_assert_int_eq(select_wants_esc(&s),
 		    rows[i].field == SELECT_CODE &&
 			strchr(rows[i].text, '.') != NULL);
+		ck_assert_int_eq(select_wants_route(&s),
+		    rows[i].field == SELECT_ROUTE);
 		ck_assert_int_eq(select_id(&s) != 0,
 		    rows[i].field == SELECT_ID &&
 			strchr(rows[i].text, '*') == NULL);
