@@ -57,6 +57,41 @@ START_TEST(a_table)
 }
 END_TEST
 
+START_TEST(users_who_moved)
+{
+	static const char text[] = "# old new\n"
+				   "Gone  ann@New.example # since May\r\n"
+				   "near\tbob@example.org\n"
+				   "bare bob\n"
+				   "two a@b.example c@d.example\n"
+				   "none\n"
+				   "key mailbox=/srv/x\n"
+				   "path <a@b.example>\n";
+	static const char *const wrong[] = { "bare", "two", "none", "key",
+		"path" };
+	struct users_table t;
+	const struct users_entry *e;
+
+	char *copy = malloc(sizeof text);
+
+	memcpy(copy, text, sizeof text);
+	ck_assert_int_eq(
+	    users_table_parse(&t, USERS_FORM_MOVED, copy, sizeof text - 1), 0);
+	ck_assert_uint_eq(t.n, 7);
+	ck_assert_uint_eq(t.problems.n, 5);
+	ck_assert_ptr_nonnull(e = users_table_find(&t, SPAN("gone")));
+	ck_assert(!e->wrong);
+	ck_assert(span_eq(e->values, SPAN("ann@New.example")));
+	ck_assert_ptr_nonnull(e = users_table_find(&t, SPAN("NEAR")));
+	ck_assert(span_eq(e->values, SPAN("bob@example.org")));
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		e = users_table_find(&t, span_of(wrong[i]));
+		ck_assert_msg(e != NULL && e->wrong, "%s", wrong[i]);
+	}
+	users_table_fini(&t);
+}
+END_TEST
+
 START_TEST(wrong_lines_hurt_their_own_user_only)
 {
 	static const struct {
@@ -65,6 +100,8 @@ START_TEST(wrong_lines_hurt_their_own_user_only)
 	} rows[] = {
 		{ "eve color=blue", true },
 		{ "eve mailbox", true },
+		{ "eve state=open", true },
+		{ "eve state=", true },
 		{ "eve mailbox=", true },
 		{ "eve mailbox=../x", true },
 		{ "eve mailbox=/a/../x", true },
@@ -146,7 +183,8 @@ START_TEST(many_users)
 	for (unsigned i = 0; i < 200000; i++)
 		size += (size_t)sprintf(
 		    text + size, "u%u\n", (i * 7919u) % 200000u);
-	ck_assert_int_eq(users_table_parse(&t, USERS_FORM_VALUES, text, size), 0);
+	ck_assert_int_eq(
+	    users_table_parse(&t, USERS_FORM_VALUES, text, size), 0);
 	ck_assert_uint_eq(t.problems.n, 0);
 	ck_assert_uint_eq(t.n, 200000);
 	for (unsigned i = 0; i < 200000; i++) {
@@ -420,6 +458,7 @@ main(void)
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_table);
+	tcase_add_test(t, users_who_moved);
 	tcase_add_test(t, wrong_lines_hurt_their_own_user_only);
 	tcase_add_test(t, a_repeated_user_is_wrong);
 	tcase_add_test(t, every_truncation);

@@ -287,6 +287,10 @@ set(struct stage *p, struct span text)
 		p->conf.max_useless = (uint32_t)n;
 	else if (span_is(key, "message_size"))
 		p->conf.message_size = n;
+	else if (span_is(key, "disclose"))
+		p->conf.disclose = n != 0;
+	else if (span_is(key, "send"))
+		p->conf.send_mailbox = n != 0;
 	else
 		wrong(p, "no such setting");
 }
