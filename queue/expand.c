@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "common/bytes/log.h"
+#include "queue/expansion.h"
 #include "queue/given.h"
 #include "queue/queue.h"
 
@@ -17,37 +18,15 @@
 #define EXPANSIONS_MAX 4
 /* Seconds until one that had to be put off is asked for again. */
 #define PUT_OFF 2
-/* Recipients of one of the new messages; more go into several. */
-#define CHILD_RCPTS_MAX 1000
-/* All addresses of one, with owners. */
-#define TEXT_MAX (EXPAND_MAX * 2 * (size_t)(ADDRESS_MAX + 1))
-
-struct row {
-	struct span address, owner; /* within the text, once all are there */
-	size_t address_at, owner_at;
-	uint32_t order;
-	bool again, alias;
-};
-
-struct expansion {
-	LIST_ENTRY(expansion) link;
-	struct recipient *rcpt;
-	uint64_t number; /* lookup's */
-	uint32_t n, total;
-	struct row *rows;
-	struct buf text;
-};
 
 /* ---- as the packets come --------------------------------------------------- */
 
 static void
-expansion_free(struct queue *q, struct expansion *x)
+drop(struct queue *q, struct expansion *x)
 {
 	LIST_REMOVE(x, link);
 	q->nexpansions--;
-	buf_fini(&x->text);
-	free(x->rows);
-	free(x);
+	expansion_free(x);
 }
 
 static struct expansion *
@@ -67,50 +46,7 @@ expand_forget(struct queue *q, const struct recipient *r)
 	struct expansion *x = expansion_of(q, r);
 
 	if (x != NULL)
-		expansion_free(q, x);
-}
-
-static struct expansion *
-expansion_new(
-    struct queue *q, struct recipient *r, const struct msg_expanded *m)
-{
-	struct expansion *x = calloc(1, sizeof *x);
-
-	if (x == NULL)
-		return NULL;
-	x->rcpt = r;
-	x->number = m->expansion;
-	x->total = m->total;
-	x->rows = calloc((size_t)m->total + 1, sizeof *x->rows);
-	if (x->rows == NULL) {
-		free(x);
-		return NULL;
-	}
-	buf_init(&x->text, TEXT_MAX);
-	LIST_INSERT_HEAD(&q->expansions, x, link);
-	q->nexpansions++;
-	return x;
-}
-
-/* The text may move as it grows: places now, spans when all is there. */
-static int
-add_row(struct expansion *x, const struct expand_row *from)
-{
-	struct row *row = &x->rows[x->n];
-
-	*row = (struct row){ .address_at = x->text.n,
-		.address = from->address,
-		.owner = from->owner,
-		.order = x->n,
-		.again = from->again,
-		.alias = from->alias };
-	if (buf_add_span(&x->text, from->address) == -1)
-		return -1;
-	row->owner_at = x->text.n;
-	if (buf_add_span(&x->text, from->owner) == -1)
-		return -1;
-	x->n++;
-	return 0;
+		drop(q, x);
 }
 
 /* Nothing has happened yet: it is asked about once more. */
@@ -135,76 +71,6 @@ ask_for_more(struct queue *q, const struct expansion *x)
 
 /* ---- what becomes of it ------------------------------------------------------ */
 
-static int
-span_cmp(struct span a, struct span b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int c = n > 0 ? memcmp(a.p, b.p, n) : 0;
-
-	return c != 0 ? c : (a.n > b.n) - (a.n < b.n);
-}
-
-/* Those that share a new message stand together, in their order. */
-static int
-row_cmp(const void *va, const void *vb)
-{
-	const struct row *a = va, *b = vb;
-	int c;
-
-	if (a->again != b->again)
-		return a->again ? 1 : -1;
-	if ((c = span_cmp(a->owner, b->owner)) != 0)
-		return c;
-	return (a->order > b->order) - (a->order < b->order);
-}
-
-static int
-address_cmp(const void *va, const void *vb)
-{
-	const struct span *a = va, *b = vb;
-
-	return span_cmp(*a, *b);
-}
-
-/* What is a recipient of the message anyway, and no alias, gets it there.  0,
- * or -1: no memory. */
-static int
-drop_known(struct expansion *x)
-{
-	const struct message *m = x->rcpt->message;
-	struct span *known;
-	uint32_t n = 0, kept = 0;
-	char *text;
-
-	if (m->nrcpts == 1)
-		return 0;
-	known = calloc(m->nrcpts, sizeof *known);
-	text = malloc((size_t)m->nrcpts * (ADDRESS_MAX + 1));
-	if (known == NULL || text == NULL) {
-		free(known);
-		free(text);
-		return -1;
-	}
-	for (uint32_t i = 0; i < m->nrcpts; i++) {
-		char *at = text + (size_t)i * (ADDRESS_MAX + 1);
-
-		if (&m->rcpts[i] != x->rcpt &&
-		    m->rcpts[i].state != RCPT_EXPANDED)
-			known[n++] = span_from(at,
-			    index_address(&m->rcpts[i], at, ADDRESS_MAX + 1));
-	}
-	qsort(known, n, sizeof *known, address_cmp);
-	for (uint32_t i = 0; i < x->n; i++)
-		if (x->rows[i].alias ||
-		    bsearch(&x->rows[i].address, known, n, sizeof *known,
-			address_cmp) == NULL)
-			x->rows[kept++] = x->rows[i];
-	x->n = kept;
-	free(known);
-	free(text);
-	return 0;
-}
-
 /* Neither what another alias of the message led to.  The changes of both are on
  * disk one after the other, so that the first is there if the second is. */
 static void
@@ -222,58 +88,37 @@ drop_given(struct queue *q, struct expansion *x)
 	x->n = kept;
 }
 
-static void
-arrange(struct expansion *x)
-{
-	for (uint32_t i = 0; i < x->n; i++) {
-		struct row *row = &x->rows[i];
-
-		row->address.p = x->text.p + row->address_at;
-		row->owner.p = x->text.p + row->owner_at;
-	}
-}
-
-/* How many from here on share a new message. */
-static uint32_t
-run_length(const struct expansion *x, uint32_t from)
-{
-	const struct row *first = &x->rows[from];
-	uint32_t n = 1;
-
-	while (from + n < x->n && n < CHILD_RCPTS_MAX &&
-	    x->rows[from + n].again == first->again &&
-	    span_eq(x->rows[from + n].owner, first->owner))
-		n++;
-	return n;
-}
-
 /* What never had a sender is not given one: its failure is nobody's news (RFC
  * 5321 section 4.5.5). */
+static struct span
+sender_of(const struct message *m, const struct row *row)
+{
+	return m->sender[0] != '\0' && row->owner.n > 0 ? row->owner
+							: span_of(m->sender);
+}
+
 static void
-add_child(struct queue *q, const struct message *m, const struct row *rows,
+add_child(struct queue *q, const struct message *m, struct row *rows,
     struct record_message *child, struct record_rcpt *rcpts)
 {
 	child->id = store_id(q->store);
 	child->flags = m->flags & (MESSAGE_DAMAGED | MESSAGE_UTF8);
 	if (!rows->again)
 		child->flags |= MESSAGE_EXPANDED;
-	child->sender = m->sender[0] != '\0' && rows->owner.n > 0
-	    ? rows->owner
-	    : span_of(m->sender);
+	child->sender = sender_of(m, rows);
 	for (uint32_t i = 0; i < child->nrcpts; i++)
 		rcpts[i] = (struct record_rcpt){ .index = i,
 			.address = rows[i].address,
 			.state = RCPT_WAITING,
 			.host = SPAN("") };
 	change_message(q->store, child, rcpts);
-	log_info("expansion", log_id("id", child->id), log_id("of", m->id),
-	    log_span("from", child->sender), log_num("nrcpt", child->nrcpts));
+	rows[0].child = child->id;
 }
 
 static void
 add_result(struct queue *q, const struct recipient *r, uint32_t n)
 {
-	char text[64], to[ADDRESS_MAX + 1];
+	char text[64];
 	struct record_rcpt row = {
 		.index = (uint32_t)(r - r->message->rcpts),
 		.state = RCPT_EXPANDED,
@@ -285,9 +130,25 @@ add_result(struct queue *q, const struct recipient *r, uint32_t n)
 	snprintf(text, sizeof text, "%u recipient%s", n, n == 1 ? "" : "s");
 	reply_make(&row.reply, R_EXPANDED, text);
 	change_result(q->store, r->message->id, &row, 1);
+}
+
+static void
+tell(const struct expansion *x)
+{
+	const struct recipient *r = x->rcpt;
+	const struct message *m = r->message;
+	char to[ADDRESS_MAX + 1];
+
 	index_address(r, to, sizeof to);
-	log_info("expanded", log_id("id", r->message->id), log_str("to", to),
-	    log_num("nrcpt", n));
+	log_info("expanded", log_id("id", m->id), log_str("to", to),
+	    log_num("nrcpt", x->n));
+	for (uint32_t at = 0, n; at < x->n; at += n) {
+		n = expansion_run(x, at);
+		log_info("expansion", log_id("id", x->rows[at].child),
+		    log_id("of", m->id),
+		    log_span("from", sender_of(m, &x->rows[at])),
+		    log_num("nrcpt", n));
+	}
 }
 
 /* Its trace fields go on with it; what cannot be read any more goes without. */
@@ -377,22 +238,23 @@ record(struct queue *q, struct expansion *x)
 	int rc = -1;
 
 	buf_init(&prefix, MESSAGE_RECORD_MAX);
-	arrange(x);
-	if (rcpts == NULL || drop_known(x) == -1 ||
+	expansion_complete(x);
+	if (rcpts == NULL || expansion_drop_known(x) == -1 ||
 	    load_prefix(q, r->message, &prefix, &child) == -1)
 		goto out;
 	drop_given(q, x);
-	qsort(x->rows, x->n, sizeof *x->rows, row_cmp);
+	expansion_sort(x);
 	change_begin(q->store);
 	for (uint32_t at = 0; at < x->n; at += child.nrcpts) {
-		child.nrcpts = run_length(x, at);
+		child.nrcpts = expansion_run(x, at);
 		add_child(q, r->message, &x->rows[at], &child, rcpts);
 	}
 	add_result(q, r, x->n);
 	rc = 0;
-	if (change_fits(q->store))
+	if (change_fits(q->store)) {
+		tell(x);
 		commit(q, r);
-	else {
+	} else {
 		change_abort(q->store);
 		given_take_back(q->given, r->message->id,
 		    (uint32_t)(r - r->message->rcpts));
@@ -415,18 +277,16 @@ expand_take(struct queue *q, struct recipient *r, const struct msg_expanded *m)
 		put_off(q, r);
 		return 0;
 	}
-	if (m->at != (x != NULL ? x->n : 0) ||
-	    (x != NULL && (m->expansion != x->number || m->total != x->total)))
+	if (x != NULL ? !expansion_continues(x, m) : m->at != 0)
 		return -1;
-	if (x == NULL && (x = expansion_new(q, r, m)) == NULL) {
+	if (x == NULL && (x = expansion_new(r, m)) != NULL) {
+		LIST_INSERT_HEAD(&q->expansions, x, link);
+		q->nexpansions++;
+	}
+	if (x == NULL || expansion_add(x, m) == -1) {
 		put_off(q, r);
 		return 0;
 	}
-	for (uint32_t i = 0; i < m->n; i++)
-		if (add_row(x, &m->rows[i]) == -1) {
-			put_off(q, r);
-			return 0;
-		}
 	if (x->n < x->total) {
 		ask_for_more(q, x);
 		return 0;
@@ -434,6 +294,6 @@ expand_take(struct queue *q, struct recipient *r, const struct msg_expanded *m)
 	if (q->process->stopping || record(q, x) == -1)
 		put_off(q, r);
 	else
-		expansion_free(q, x);
+		drop(q, x);
 	return 0;
 }
