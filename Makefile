@@ -221,6 +221,7 @@ FUZZ	= $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: $(FUZZ)
 
 $(O)/fuzz/fuzz_aliases: $(addprefix lookup/tables/,aliases_text.c aliases_table.c aliases_kind.c table_file.c users_table.c)
+$(O)/fuzz/fuzz_proxy: smtpd/proxy.c
 $(O)/fuzz/fuzz_session: common/run/conf.c $(addprefix smtpd/,session.c verbs.c chunk.c inquiry.c parameters.c content.c session.h content.h)
 $(O)/fuzz/%: tests/fuzz/%.c $(wildcard common/bytes/*.[ch] common/mail/*.[ch])
 	@mkdir -p $(@D)

@@ -20,7 +20,11 @@ static struct conf_listen listens[] = {
 	    .port = 2525,
 	    .isolation = ISOLATION_SESSION,
 	    .bare_newlines = NEWLINES_CONVERT,
-	    .refuse = REFUSE_HELLO },
+	    .refuse = REFUSE_HELLO,
+	    .ehlo_without = EXT_BIT(EXT_CHUNKING) | EXT_BIT(EXT_LIMITS),
+	    .nproxies = 2,
+	    .proxies = { { .ip = { { [15] = 2 } }, .bits = 128 },
+		{ .ip = { { [15] = 3 } }, .bits = 127 } } },
 };
 static struct conf_domain domains[] = {
 	{ .name = "example.org", .path = "~/Maildir", .plus = "+" },
@@ -81,6 +85,7 @@ static const struct conf full = {
 	.log_json = true,
 	.send_mailbox = true,
 	.disclose = true,
+	.early_talkers = true,
 	.commands_off = 1u << CMD_HELP,
 	.log_socket = "/dev/log",
 	.message_size = UINT64_C(1) << 40,
@@ -260,6 +265,13 @@ START_TEST(enums_and_counts_out_of_range_are_refused)
 	REFUSED(nlistens, listens, l);
 	l = listens[0];
 	l.bare_newlines = NEWLINES_END;
+	REFUSED(nlistens, listens, l);
+	l = listens[0];
+	l.ehlo_without = EXT_BIT(EXT_END);
+	REFUSED(nlistens, listens, l);
+	l = listens[0];
+	l.nproxies = 1;
+	l.proxies[0].bits = 129;
 	REFUSED(nlistens, listens, l);
 	d.users = USERS_END;
 	REFUSED(ndomains, domains, d);

@@ -87,8 +87,17 @@ START_TEST(listens_have_an_address_and_a_port)
 	    "hostname = a.example\n"
 	    "listen \"0.0.0.0:25\" { }\n"
 	    "listen \"[::1]:0\" { bare_newlines = convert "
-	    "isolation = session }\n");
+	    "isolation = session ehlo_without = { size, \"CHUNKING\" } "
+	    "proxy = { \"192.0.2.0/24\", \"2001:db8::1\" } }\n");
 	ck_assert_uint_eq(c.nlistens, 2);
+	ck_assert_uint_eq(c.listens[0].ehlo_without, 0);
+	ck_assert_uint_eq(c.listens[0].nproxies, 0);
+	ck_assert_uint_eq(c.listens[1].ehlo_without,
+	    EXT_BIT(EXT_SIZE) | EXT_BIT(EXT_CHUNKING));
+	ck_assert_uint_eq(c.listens[1].nproxies, 2);
+	ck_assert_uint_eq(c.listens[1].proxies[0].bits, 120);
+	ck_assert_uint_eq(c.listens[1].proxies[1].bits, 128);
+	ck_assert(!c.early_talkers);
 	ck_assert_str_eq(c.listens[0].title, "0.0.0.0:25");
 	ck_assert_uint_eq(c.listens[0].port, 25);
 	ck_assert(ip_is_v4(&c.listens[0].ip));
@@ -239,6 +248,9 @@ static const struct {
 	{ "listen \"127.0.0.1\" { }", "no address" },
 	{ "listen \"127.0.0.1:25\" { isolation = none }", "session" },
 	{ "listen \"127.0.0.1:25\" { bare_newlines = keep }", "convert" },
+	{ "listen \"127.0.0.1:25\" { ehlo_without = STARTTLS }", "CHUNKING" },
+	{ "listen \"127.0.0.1:25\" { proxy = localhost }", "a block like" },
+	{ "early_talkers = wait", "\"refuse\" or \"allow\"" },
 	{ "domain \"-x\" { }", "domain name" },
 	{ "domain \"[192.0.2.1]\" { }", "domain name" },
 	{ "domain \"a.example\" { users = \"all\" }", "system" },
