@@ -1,5 +1,5 @@
 /*
- * clients.c - counting sessions, in all and by address.
+ * clients.c - counting sessions, in all and by address or local user.
  *
  * A refused session stays known until its smtpd says that it is gone, so that
  * every number is one that was told; it counts against nothing but the bound
@@ -13,7 +13,9 @@
 
 struct client {
 	RB_ENTRY(client) node;
+	enum client_from from;
 	struct ip ip;
+	uint32_t uid;
 	size_t n;
 };
 
@@ -21,12 +23,12 @@ struct known {
 	RB_ENTRY(known) node;
 	uint32_t number;
 	struct session session;
-	struct client *client; /* NULL: not counted for an address */
+	struct client *client; /* NULL: counted for nobody */
 };
 
 struct clients {
 	const struct conf *conf;
-	RB_HEAD(by_ip, client) by_ip;
+	RB_HEAD(by_client, client) by_client;
 	size_t n;
 	uint64_t refused;
 };
@@ -40,6 +42,10 @@ struct sessions {
 static int
 client_cmp(const struct client *a, const struct client *b)
 {
+	if (a->from != b->from)
+		return a->from < b->from ? -1 : 1;
+	if (a->from == CLIENT_LOCAL)
+		return (a->uid > b->uid) - (a->uid < b->uid);
 	return memcmp(&a->ip, &b->ip, sizeof a->ip);
 }
 
@@ -51,7 +57,7 @@ known_cmp(const struct known *a, const struct known *b)
 
 /* RB_GENERATE_STATIC of libbsd needs an __unused that it does not define. */
 RB_GENERATE_INTERNAL(
-    by_ip, client, node, client_cmp, __attribute__((unused)) static)
+    by_client, client, node, client_cmp, __attribute__((unused)) static)
 RB_GENERATE_INTERNAL(
     by_number, known, node, known_cmp, __attribute__((unused)) static)
 
@@ -63,7 +69,7 @@ clients_new(const struct conf *conf)
 	if (c == NULL)
 		return NULL;
 	c->conf = conf;
-	RB_INIT(&c->by_ip);
+	RB_INIT(&c->by_client);
 	return c;
 }
 
@@ -87,18 +93,19 @@ clients_refused(const struct clients *c)
 
 /* --- clients ------------------------------------------------------------- */
 
-/* One session more of this address; NULL without memory. */
+/* One session more of whom it says; NULL without memory. */
 static struct client *
-client_take(struct clients *c, const struct ip *ip)
+client_take(struct clients *c, const struct msg_connect *m)
 {
-	struct client key = { .ip = *ip }, *client;
+	struct client key = { .from = m->from, .ip = m->ip, .uid = m->uid },
+		      *client;
 
-	client = RB_FIND(by_ip, &c->by_ip, &key);
+	client = RB_FIND(by_client, &c->by_client, &key);
 	if (client == NULL) {
 		if ((client = calloc(1, sizeof *client)) == NULL)
 			return NULL;
-		client->ip = *ip;
-		RB_INSERT(by_ip, &c->by_ip, client);
+		*client = key;
+		RB_INSERT(by_client, &c->by_client, client);
 	}
 	client->n++;
 	return client;
@@ -109,7 +116,7 @@ client_drop(struct clients *c, struct client *client)
 {
 	if (client == NULL || --client->n > 0)
 		return;
-	RB_REMOVE(by_ip, &c->by_ip, client);
+	RB_REMOVE(by_client, &c->by_client, client);
 	free(client);
 }
 
@@ -169,11 +176,31 @@ sessions_free(struct sessions *s)
 	free(s);
 }
 
+/* Who can be told from others; and root, who could end the service, too, is
+ * not to be without mail because of a limit. */
+static bool
+is_counted(const struct msg_connect *m)
+{
+	return m->from == CLIENT_ADDRESS ||
+	    (m->from == CLIENT_LOCAL && m->uid != 0);
+}
+
+/* A user of this host is not held to what is one address's, or the mail of all
+ * its cron jobs at midnight would be lost; but nobody has all sessions. */
+static size_t
+most_of(const struct conf *conf, const struct msg_connect *m)
+{
+	if (m->from == CLIENT_LOCAL)
+		return (conf->max_sessions + 1) / 2;
+	return conf->max_sessions_per_client != 0
+	    ? conf->max_sessions_per_client
+	    : SIZE_MAX;
+}
+
 /* Counts the session, or says why not. */
 static enum reply_name
 admit(struct clients *c, struct known *k, const struct msg_connect *m)
 {
-	size_t limit = c->conf->max_sessions_per_client;
 	bool trusted = is_trusted(c->conf, m);
 
 	if (!trusted && m->listener < c->conf->nlistens &&
@@ -181,10 +208,9 @@ admit(struct clients *c, struct known *k, const struct msg_connect *m)
 		return R_HOST_REFUSES;
 	if (c->n >= c->conf->max_sessions)
 		return R_TOO_MANY_SESSIONS;
-	if (m->from == CLIENT_ADDRESS &&
-	    (k->client = client_take(c, &m->ip)) == NULL)
+	if (is_counted(m) && (k->client = client_take(c, m)) == NULL)
 		return R_UNAVAILABLE;
-	if (k->client != NULL && limit != 0 && k->client->n > limit) {
+	if (k->client != NULL && k->client->n > most_of(c->conf, m)) {
 		client_drop(c, k->client);
 		k->client = NULL;
 		return R_TOO_MANY_FROM_CLIENT;

@@ -56,6 +56,7 @@ send_client(struct connection *c)
 		.listener = c->client.listener,
 		.from = c->client.from,
 		.ip = c->client.ip,
+		.uid = c->client.uid,
 	};
 
 	/* It was told before and did not answer in time. */

@@ -46,7 +46,9 @@ static const struct reply_meaning meanings[R_COUNT] = {
 	    "raise max_sessions, or find who has them by `sallyport status' "
 	    "and the log" },
 	[R_TOO_MANY_FROM_CLIENT] = { "this address has "
-				     "max_sessions_per_client connections",
+				     "max_sessions_per_client connections, or "
+				     "this user of the host half of "
+				     "max_sessions",
 	    "raise the setting, or have the client use fewer" },
 	[R_TOO_MANY_USELESS] = { "max_useless_commands without a message",
 	    "look at what the client does; raise the setting where it must" },

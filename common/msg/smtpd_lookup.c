@@ -11,6 +11,7 @@ msg_connect_put(struct wire_put *w, const struct msg_connect *c)
 	wire_put_u32(w, c->listener);
 	wire_put_u8(w, (uint8_t)c->from);
 	ip_put(w, &c->ip);
+	wire_put_u32(w, c->uid);
 }
 
 int
@@ -20,6 +21,7 @@ msg_connect_get(struct ipc_msg *m, struct msg_connect *c)
 	c->listener = wire_get_u32(&m->body);
 	c->from = (enum client_from)wire_get_enum(&m->body, CLIENT_END);
 	ip_get(&m->body, &c->ip);
+	c->uid = wire_get_u32(&m->body);
 	return wire_done(&m->body) ? 0 : -1;
 }
 

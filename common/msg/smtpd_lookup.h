@@ -37,6 +37,7 @@ struct msg_connect {		/* LOOKUP_CONNECT */
 	uint32_t listener;	/* index, or LISTENER_… of msg/master.h */
 	enum client_from from;
 	struct ip ip;		/* CLIENT_ADDRESS */
+	uint32_t uid;		/* CLIENT_LOCAL */
 };
 struct msg_client {		/* LOOKUP_CLIENT */
 	struct reply reply;	/* 220 (session may go on), or 421, 521, 554 to say and close */

@@ -57,6 +57,7 @@ greet_local(void)
 	ck_assert_int_eq(msg_connect_get(&h->k, &m), 0);
 	ck_assert_uint_eq(m.listener, LISTENER_SUBMIT);
 	ck_assert_int_eq(m.from, CLIENT_LOCAL);
+	ck_assert_uint_eq(m.uid, getuid());
 	answer(h->lookup, LOOKUP_CLIENT, h->k.id, 220, SCOPE_SESSION, "");
 	client_expect(h->client, "220 mail.example.org ESMTP");
 	client_say(h->client, "EHLO localhost");

@@ -6,7 +6,7 @@
 #include "tests/unit/common/codec.h"
 
 static const struct msg_connect connection = { 1, 2, CLIENT_UNKNOWN,
-	{ { 1, 2, 3 } } };
+	{ { 1, 2, 3 } }, 4 };
 
 static void
 connect_put(struct wire_put *w)
@@ -25,7 +25,7 @@ connect_get(struct ipc_msg *m, struct wire_put *w, bool check)
 	if (!check)
 		return 0;
 	ck_assert(c.session == 1 && c.listener == 2 &&
-	    c.from == CLIENT_UNKNOWN);
+	    c.from == CLIENT_UNKNOWN && c.uid == 4);
 	ck_assert_mem_eq(&c.ip, &connection.ip, sizeof c.ip);
 	return 0;
 }

@@ -81,6 +81,52 @@ START_TEST(limits_of_one_address)
 }
 END_TEST
 
+static unsigned
+enter_user(struct sessions *s, uint32_t number, uint32_t uid)
+{
+	struct msg_connect m = {
+		.session = number, .from = CLIENT_LOCAL, .uid = uid
+	};
+
+	if (sessions_connect(s, &m, &answer) == -1)
+		return 0;
+	return answer.reply.code;
+}
+
+/* One user of this host, who may make as many connections as he likes. */
+START_TEST(one_user_has_half)
+{
+	struct clients *c;
+	struct sessions *s;
+	uint32_t n = 0;
+
+	conf.max_sessions = 9;
+	conf.max_sessions_per_client = 2;
+	c = clients_new(&conf);
+	s = sessions_new(c);
+	for (; n < 5; n++)
+		ck_assert_uint_eq(enter_user(s, n, 2001), 220);
+	ck_assert_uint_eq(enter_user(s, n++, 2001), 421);
+	ck_assert(!answer.trusted);
+	ck_assert_uint_eq(enter_user(s, n++, 2002), 220);
+	/* 2001 as a number is no address. */
+	ck_assert_uint_eq(enter(s, n++, "192.0.2.1"), 220);
+	ck_assert_int_eq(sessions_gone(s, 0), 0);
+	ck_assert_uint_eq(enter_user(s, n++, 2001), 220);
+	ck_assert_uint_eq(enter_user(s, n++, 2001), 421);
+	/* root ends the service if it wants to harm it */
+	ck_assert_uint_eq(enter_user(s, n++, 0), 220);
+	ck_assert_uint_eq(enter_user(s, n++, 0), 220);
+	ck_assert_uint_eq(clients_count(c), 9);
+	ck_assert_uint_eq(enter_user(s, n++, 0), 421);
+	sessions_free(s);
+	ck_assert_uint_eq(clients_count(c), 0);
+	clients_free(c);
+	conf.max_sessions = 1000;
+	conf.max_sessions_per_client = 0;
+}
+END_TEST
+
 START_TEST(numbers)
 {
 	struct clients *c;
@@ -156,6 +202,7 @@ main(void)
 	suite_add_tcase(s, t);
 	tcase_add_test(t, limits_in_all);
 	tcase_add_test(t, limits_of_one_address);
+	tcase_add_test(t, one_user_has_half);
 	tcase_add_test(t, numbers);
 	tcase_add_test(t, trust);
 	srunner_run_all(r, CK_ENV);
