@@ -66,8 +66,9 @@ help(FILE *to, int status)
 {
 	fputs("usage: sallyport VERB [-c FILE] ...\n", to);
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		fprintf(to, "    %-7s %s\n            %s\n", verbs[i].name,
-		    verbs[i].words, verbs[i].says);
+		fprintf(to, "    %s%s%s\n            %s\n", verbs[i].name,
+		    verbs[i].words[0] != '\0' ? " " : "", verbs[i].words,
+		    verbs[i].says);
 	fputs("A selector is a field and a value; all must match:\n"
 	      "    id= from= to= domain= age>2h (older=2h) size>1M (larger=1M) "
 	      "code= route= "
@@ -85,7 +86,8 @@ main(int argc, char **argv)
 
 	if (argc < 2)
 		help(stderr, EXIT_USAGE);
-	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0)
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "-h") == 0)
 		help(stdout, EXIT_DONE);
 	current = argv[1];
 	a.argc = argc - 2;

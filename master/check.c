@@ -2,9 +2,9 @@
  * check.c - `master -n`: what a start would say of the configuration.
  *
  * The file is parsed and the users are looked for as at a start; where there
- * are tables or expectations lookup is started, alone, and asked.  Nothing else is opened,
- * made or started, so that it can be done beside a running service, and by
- * anybody who may read the file and its tables.
+ * are tables or expectations lookup is started, alone, and asked.  Nothing else
+ * is opened, made or started, so that it can be done beside a running service,
+ * and by anybody who may read the file and its tables.
  */
 #include <sys/wait.h>
 

@@ -78,6 +78,26 @@ take_over(int fd, const struct directory *d)
 		failed(d);
 }
 
+/* Who may write here may put a socket or a queue of his own in place of ours.
+ * (Without root there may be no other directory to be had, as in a container.)
+ */
+static void
+refuse_open(int fd, const struct directory *d)
+{
+	struct stat st;
+	char what[128];
+
+	if (fstat(fd, &st) == -1)
+		failed(d);
+	if (geteuid() != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+		return;
+	snprintf(what, sizeof what,
+	    " can be written to by others; a directory of its own with mode "
+	    "0%03o would be right",
+	    (unsigned)d->mode);
+	wrong(d, what);
+}
+
 /* Open, in the end. */
 static int
 make(int above, const struct directory *d)
@@ -99,8 +119,11 @@ make(int above, const struct directory *d)
 		if (fchown(fd, d->uid, d->gid) == -1 ||
 		    fchmod(fd, d->mode) == -1)
 			failed(d);
-	} else if (st.st_uid != d->uid)
+		return fd;
+	}
+	if (st.st_uid != d->uid)
 		take_over(fd, d);
+	refuse_open(fd, d);
 	return fd;
 }
 

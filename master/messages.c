@@ -68,12 +68,16 @@ on_pong(void *arg, struct ipc_msg *msg)
 	return msg_counters_get(msg, &c->counters);
 }
 
-/* Who complains of all the others is at fault itself. */
+/* Who complains of all the others is at fault itself; but not of those that are
+ * there for one stranger each, who may come again and again to have somebody
+ * complain. */
 static bool
-complains_too_much(struct child *c)
+complains_too_much(struct child *c, const struct child *of)
 {
 	int64_t now = master_now();
 
+	if (of == NULL || of->role == ROLE_SESSION)
+		return false;
 	if (now - c->complained >= STEADY_SECONDS) {
 		c->complained = now;
 		c->complaints = 0;
@@ -100,12 +104,14 @@ on_complain(void *arg, struct ipc_msg *msg)
 		child_kill(c);
 		return 0;
 	}
-	if (complains_too_much(c))
-		child_kill(c);
 	TAILQ_FOREACH (other, &m->children, link)
 		if (other->kind == about.kind &&
 		    other->instance == about.instance)
-			child_kill(other);
+			break;
+	if (complains_too_much(c, other))
+		child_kill(c);
+	if (other != NULL)
+		child_kill(other);
 	return 0;
 }
 

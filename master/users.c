@@ -15,8 +15,8 @@ user(const char *name)
 
 	if (pw == NULL)
 		errx(1,
-		    "user %s is missing: systemd-sysusers "
-		    "etc/sysusers.d/sallyport.conf makes it",
+		    "user %s is missing; systemd-sysusers, or by hand "
+		    "what sysusers.d/sallyport.conf names, would be right",
 		    name);
 	if (pw->pw_uid == 0)
 		errx(1, "user %s must not be root", name);

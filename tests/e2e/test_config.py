@@ -104,5 +104,20 @@ class Config(unittest.TestCase):
                                       'default "20000"')
 
 
+class Check(unittest.TestCase):
+    def test_tables_are_read_whatever_is_expected(self):
+        box = directory("box")
+        (box / "users").write_text("ann\nbob nonsense\n")
+        text = ('domain "a.example" {{ users = "file:{0}/users" deliver = "maildir:{0}/%u" }}\n'
+                'domain "b.example" {{ users = "file:{0}/absent" deliver = "maildir:{0}/%u" }}\n')
+        for more in ("", 'expect "rcpt ann@a.example" {{ reply = "250" }}\n'):
+            service = Service((text + more).format(box), start=False)
+            done = service.command("check", check=0)
+            self.assertRegex(done.stderr, rf"event=table_entry_wrong .*file={box}/users line=2 ")
+            self.assertRegex(done.stderr, rf"event=table_unreadable .*file={box}/absent ")
+            self.assertEqual(done.stdout, "")
+            self.assertFalse(service.spool.exists())
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -157,6 +157,15 @@ START_TEST(what_is_anothers_and_in_use_is_refused)
 }
 END_TEST
 
+/* Somebody else's socket could stand there before ours. */
+START_TEST(a_directory_that_others_may_write_is_refused)
+{
+	ck_assert_int_eq(mkdir(conf.runtime, 0755), 0);
+	ck_assert_int_eq(chmod(conf.runtime, geteuid() == 0 ? 01777 : 0500), 0);
+	directories_make(&conf, &owner);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -176,6 +185,7 @@ main(void)
 	tcase_add_exit_test(t, a_spool_without_a_place_is_refused, 1);
 	tcase_add_exit_test(t, a_link_in_the_spool_is_not_followed, 1);
 	tcase_add_exit_test(t, what_is_anothers_and_in_use_is_refused, 1);
+	tcase_add_exit_test(t, a_directory_that_others_may_write_is_refused, 1);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
