@@ -104,8 +104,15 @@ class Confinement(unittest.TestCase):
         t = service.talk()
         t("EHLO c.example")
         t("MAIL FROM:<a@b.example>")
-        for name in ("root", "daemon", "sallyport-queue"):
+        for name in ("daemon", "sallyport-queue"):
             self.assertEqual(t(f"RCPT TO:<{name}@example.org>"), 550, name)
+        # root is postmaster, who is nobody here: its mail waits, and is not delivered to root
+        self.assertEqual(t("RCPT TO:<root@example.org>"), 250)
+        t("RSET")
+        send(service.port, rcpts=["root@example.org"])
+        wait_for(lambda: service.events("postmaster_without_mailbox"))
+        self.assertEqual([r["state"] for r in service.rows()], ["deferred"])
+        t("MAIL FROM:<a@b.example>")
         self.assertEqual(t("RCPT TO:<Alice@example.org>"), 250)
         self.assertEqual(service.stop(), 0)
 
