@@ -111,7 +111,7 @@ class Confinement(unittest.TestCase):
         t("RSET")
         send(service.port, rcpts=["root@example.org"])
         wait_for(lambda: service.events("postmaster_without_mailbox"))
-        self.assertEqual([r["state"] for r in service.rows()], ["deferred"])
+        wait_for(lambda: [r["state"] for r in service.rows()] == ["deferred"])
         t("MAIL FROM:<a@b.example>")
         self.assertEqual(t("RCPT TO:<Alice@example.org>"), 250)
         self.assertEqual(service.stop(), 0)
