@@ -3,8 +3,10 @@
  *
  * Small ones stay in memory and become a CONTENT record.  A large one, or one
  * that comes when the memory for all of them is used up, is a file: written by
- * the file thread, which syncs every few megabytes, so that what is dirty
- * stays little and others' syncs stay fast.
+ * a thread, which syncs every few megabytes, so that what is dirty stays little
+ * and others' syncs stay fast.  There are several, for several syncs at a time
+ * become one commit of the filesystem's journal, and one piece waits for no
+ * other message's sync; of one message there is one piece at a time.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -48,7 +50,7 @@ struct incoming {
 	struct event *told; /* the end of one in memory */
 };
 
-/* ---- in the file thread ----------------------------------------------------------- */
+/* ---- in a thread ----------------------------------------------------------- */
 
 static int
 create(struct writing *w)
@@ -146,7 +148,7 @@ give_piece(struct incoming *in)
 	in->store->incoming_bytes -= w->piece.n;
 	w->last = in->ended;
 	in->busy = true;
-	worker_give(in->store->file, &w->job);
+	worker_give(in->store->large, &w->job);
 }
 
 static void

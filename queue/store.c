@@ -127,9 +127,10 @@ store_index(struct store *s)
 void
 store_threads(struct store *s)
 {
-	if ((s->log = worker_new()) == NULL ||
-	    (s->file = worker_new()) == NULL ||
-	    (s->reader = worker_new()) == NULL)
+	if ((s->log = worker_new(1)) == NULL ||
+	    (s->file = worker_new(1)) == NULL ||
+	    (s->large = worker_new(LARGE_WRITERS)) == NULL ||
+	    (s->reader = worker_new(1)) == NULL)
 		fatal("store threads");
 }
 
@@ -137,7 +138,7 @@ int
 store_look(struct store *s, struct event_base *base)
 {
 	s->base = base;
-	s->reader = worker_new();
+	s->reader = worker_new(1);
 	return s->reader != NULL ? worker_begin(s->reader, base) : -1;
 }
 
@@ -157,6 +158,7 @@ store_begin(struct store *s, struct event_base *base)
 	if (s->submit == NULL || s->retry == NULL || s->recheck == NULL ||
 	    worker_begin(s->log, base) == -1 ||
 	    worker_begin(s->file, base) == -1 ||
+	    worker_begin(s->large, base) == -1 ||
 	    worker_begin(s->reader, base) == -1)
 		fatal("store events");
 	head_open(s);
@@ -244,6 +246,7 @@ store_free(struct store *s)
 		return;
 	worker_free(s->log);
 	worker_free(s->file);
+	worker_free(s->large);
 	worker_free(s->reader);
 	head_forget(s);
 	batch_free(s->flying);

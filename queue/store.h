@@ -115,7 +115,7 @@ content_is_damaged(int err)
 /*
  * A content that comes in pieces and may be larger than memory: kept in memory
  * up to CONTENT_INLINE_MAX (less when the budget is short), else written
- * to a file of its own by the file thread.
+ * to a file of its own by one of the threads for that.
  */
 struct incoming;
 #define INCOMING_MEMORY_MAX (4 * 1024 * 1024) /* of all incoming contents together */

@@ -24,6 +24,7 @@
 #define STORE_RETRY_SECONDS 5 /* between attempts at a head, or a spare */
 #define STORE_SPARES	    2 /* kept ready */
 #define STORE_BATCH_MAX	    (4 * 1024 * 1024)
+#define LARGE_WRITERS	    8 /* threads; each sync of theirs is shared */
 
 struct change {
 	void (*done)(void *arg, const struct reply *failed);
@@ -68,7 +69,7 @@ struct store {
 	uint8_t key[RECORD_KEY];
 	struct index *index;
 	struct event_base *base;
-	struct worker *log, *file, *reader;
+	struct worker *log, *file, *large, *reader;
 
 	struct segments segments;
 	struct segment_tree tree;

@@ -1,8 +1,9 @@
 /*
- * worker.c - one thread, two lists, an eventfd.
+ * worker.c - threads, two lists, an eventfd.
  */
 #include <sys/eventfd.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,7 +15,8 @@
 TAILQ_HEAD(jobs, job);
 
 struct worker {
-	pthread_t thread;
+	pthread_t threads[WORKER_THREADS_MAX];
+	unsigned nthreads;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct jobs todo, told; /* under lock */
@@ -51,24 +53,49 @@ work(void *arg)
 }
 
 static int
-start(struct worker *w)
+start(struct worker *w, unsigned threads)
 {
 	sigset_t all, old;
-	int err;
+	int err = 0;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&w->thread, NULL, work, w);
+	while (err == 0 && w->nthreads < threads) {
+		err = pthread_create(&w->threads[w->nthreads], NULL, work, w);
+		w->nthreads += err == 0;
+	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	errno = err;
 	return err == 0 ? 0 : -1;
 }
 
+void
+worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->ending = true;
+	pthread_cond_broadcast(&w->more);
+	pthread_mutex_unlock(&w->lock);
+	for (unsigned i = 0; i < w->nthreads; i++)
+		pthread_join(w->threads[i], NULL);
+	if (w->ev != NULL)
+		event_free(w->ev);
+	if (w->wake != -1)
+		close(w->wake);
+	pthread_cond_destroy(&w->more);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
 struct worker *
-worker_new(void)
+worker_new(unsigned threads)
 {
 	struct worker *w = calloc(1, sizeof *w);
+	int saved;
 
+	assert(threads > 0 && threads <= WORKER_THREADS_MAX);
 	if (w == NULL)
 		return NULL;
 	TAILQ_INIT(&w->todo);
@@ -76,11 +103,11 @@ worker_new(void)
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->more, NULL);
 	w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (w->wake != -1 && start(w) == 0)
+	if (w->wake != -1 && start(w, threads) == 0)
 		return w;
-	if (w->wake != -1)
-		close(w->wake);
-	free(w);
+	saved = errno;
+	worker_free(w);
+	errno = saved;
 	return NULL;
 }
 
@@ -111,24 +138,6 @@ worker_begin(struct worker *w, struct event_base *base)
 {
 	w->ev = event_new(base, w->wake, EV_READ | EV_PERSIST, on_wake, w);
 	return w->ev != NULL && event_add(w->ev, NULL) == 0 ? 0 : -1;
-}
-
-void
-worker_free(struct worker *w)
-{
-	if (w == NULL)
-		return;
-	pthread_mutex_lock(&w->lock);
-	w->ending = true;
-	pthread_cond_signal(&w->more);
-	pthread_mutex_unlock(&w->lock);
-	pthread_join(w->thread, NULL);
-	if (w->ev != NULL)
-		event_free(w->ev);
-	close(w->wake);
-	pthread_cond_destroy(&w->more);
-	pthread_mutex_destroy(&w->lock);
-	free(w);
 }
 
 void

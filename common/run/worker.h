@@ -1,9 +1,9 @@
 /*
- * worker.h - a thread that does what may wait for the disk.
+ * worker.h - threads that do what may wait for the disk.
  *
- * Jobs are done one after the other in the order they were given; each comes
- * back to the event loop when it is done.  A job sees only what stands in it:
- * the thread and the loop share nothing else.
+ * Jobs are begun in the order they were given, so one thread does them one after
+ * the other; each comes back to the event loop when it is done.  A job sees only
+ * what stands in it: the threads and the loop share nothing else.
  */
 #ifndef WORKER_H
 #define WORKER_H
@@ -21,11 +21,13 @@ struct job {
 	TAILQ_ENTRY(job) next;
 };
 
-/* Starts the thread (with all signals blocked).  NULL with errno. */
-struct worker *worker_new(void);
+#define WORKER_THREADS_MAX 8
+
+/* Starts the threads (with all signals blocked).  NULL with errno. */
+struct worker *worker_new(unsigned threads);
 /* Completions come from this loop from now on.  0 or -1. */
 int worker_begin(struct worker *, struct event_base *);
-/* Does what was given and ends the thread; done() of what was not yet told
+/* Does what was given and ends the threads; done() of what was not yet told
  * is not called any more. */
 void worker_free(struct worker *);
 

@@ -188,7 +188,7 @@ table_watch_new(void)
 	if (w == NULL)
 		return NULL;
 	w->job = (struct job){ .run = look_at_all, .done = take_all };
-	if ((w->worker = worker_new()) == NULL) {
+	if ((w->worker = worker_new(1)) == NULL) {
 		free(w);
 		return NULL;
 	}

@@ -130,7 +130,7 @@ spool_settle(struct spool *sp)
 	for (int i = 0; i < 100000; i++) {
 		event_base_loop(sp->base, EVLOOP_NONBLOCK);
 		if (worker_idle(s->log) && worker_idle(s->file) &&
-		    worker_idle(s->reader) && s->flying == NULL &&
+		    worker_idle(s->large) && worker_idle(s->reader) && s->flying == NULL &&
 		    reclaim_idle(s) &&
 		    (TAILQ_EMPTY(&s->waiting) ||
 			TAILQ_FIRST(&s->waiting)->nchanges == 0))
