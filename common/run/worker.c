@@ -32,6 +32,7 @@ work(void *arg)
 	struct worker *w = arg;
 	const uint64_t one = 1;
 	struct job *job;
+	bool first;
 
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
@@ -43,10 +44,14 @@ work(void *arg)
 		pthread_mutex_unlock(&w->lock);
 		job->run(job);
 		pthread_mutex_lock(&w->lock);
+		first = TAILQ_EMPTY(&w->told);
 		TAILQ_INSERT_TAIL(&w->told, job, next);
-		/* Can fail only when 2^64 wakes are waiting. */
-		if (write(w->wake, &one, sizeof one) == -1)
-			continue;
+		pthread_mutex_unlock(&w->lock);
+		/* Whom this wakes shall not find the lock taken.  Can fail only
+		 * when 2^64 wakes are waiting. */
+		if (first)
+			(void)!write(w->wake, &one, sizeof one);
+		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
@@ -146,8 +151,9 @@ worker_give(struct worker *w, struct job *job)
 	w->open++;
 	pthread_mutex_lock(&w->lock);
 	TAILQ_INSERT_TAIL(&w->todo, job, next);
-	pthread_cond_signal(&w->more);
 	pthread_mutex_unlock(&w->lock);
+	/* Behind the lock, or who wakes would at once wait for it. */
+	pthread_cond_signal(&w->more);
 }
 
 bool
