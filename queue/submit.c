@@ -41,19 +41,21 @@ on_disk(void *arg, const struct reply *failed)
 	struct reply reply;
 	char id[ID_LEN + 1];
 
+	/* The client first, then the log: nobody waits for that. */
 	if (failed == NULL) {
 		id_format(id, s->id);
 		reply_make(&reply, R_QUEUED, id);
-		failed = &reply;
+		answer(s, &reply);
 		s->queue->accepted++;
 		log_info("accepted", log_id("id", s->id),
 		    log_str("from", s->sender),
 		    log_num("size", (int64_t)s->size),
 		    log_num("nrcpt", s->nrcpts), log_str("client", s->client));
-	} else
+	} else {
+		answer(s, failed);
 		log_warn("not_accepted", log_id("id", s->id),
 		    log_num("code", failed->code));
-	answer(s, failed);
+	}
 	if (s->smtpd != NULL)
 		LIST_REMOVE(s, link);
 	free(s);

@@ -116,6 +116,8 @@ on_result(void *arg, struct handout_entry *h, const struct msg_result *r)
 		log_error("out_of_memory", log_str("what", "result"));
 		exit(1);
 	}
+	/* queue first, then the log: nobody waits for that. */
+	send_result(a, r);
 	for (uint32_t i = 0; i < r->nrcpts; i++) {
 		int at = handout_position(h, r->rcpts[i]);
 
@@ -131,7 +133,6 @@ on_result(void *arg, struct handout_entry *h, const struct msg_result *r)
 		a->counters.underway--;
 		a->counters.unrecorded++;
 	}
-	send_result(a, r);
 	check_idle(a);
 }
 

@@ -157,8 +157,10 @@ write_file(struct batch *b, struct item *it, const struct content *c)
 		maildir_abandon(&it->box->dir, &it->file);
 		return -1;
 	}
-	/* It may be on its way to the disk when the sync comes. */
-	(void)sync_file_range(it->file.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	/* It may be on its way to the disk when the sync comes; where it is the
+	 * only one, that is now. */
+	if (b->n > 1)
+		(void)sync_file_range(it->file.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	return 0;
 }
 

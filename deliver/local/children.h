@@ -2,8 +2,9 @@
  * children.h - the processes that deliver: one for each user who has mail now.
  *
  * A child is forked, becomes the user, and is then handed one hand-out after
- * the other; it is kept until it was without work for a second.  There are at
- * most local_concurrency of them.  A child that ends takes with it only what it
+ * the other; it is kept until it was without work for some seconds, for a new one
+ * costs as much as a dozen deliveries.  There are at most local_concurrency of
+ * them, and one without work makes room for another user's.  A child that ends takes with it only what it
  * was given: those recipients are told to be tried again.
  */
 #ifndef CHILDREN_H
@@ -14,7 +15,7 @@
 #include "deliver/local/handout.h"
 
 #define CHILD_WINDOW	    32 /* hand-outs that a child has at once */
-#define CHILD_IDLE_SECONDS  1
+#define CHILD_IDLE_SECONDS  5
 #define CHILD_HUNG_SECONDS  300 /* without any result: it is ended */
 #define CHILD_LEAVE_SECONDS 5 /* … or after it was to end; it holds a place */
 
