@@ -157,9 +157,11 @@ log_event(enum log_level level, const char *event,
 		[LOG_LEVEL_WARN] = "warn",
 		[LOG_LEVEL_ERROR] = "error",
 	};
-	struct log_line line = { .n = 0 };
 	int saved = errno; /* who logs a failure may still want its errno */
+	struct log_line line;
 
+	line.n = 0; /* not all of it: a line is mostly short */
+	line.full = false;
 	add(&line, SPAN("event="));
 	add(&line, span_of(event));
 	if (level != LOG_LEVEL_INFO)
