@@ -126,7 +126,7 @@ pages(struct admin *a, const struct sub *sub, const struct options *o,
 static int
 status_of(uint64_t matched, const struct options *o)
 {
-	return matched > 0 || o->nwords == 0 ? EXIT_DONE : EXIT_REFUSED;
+	return matched > 0 || o->select.n == 0 ? EXIT_DONE : EXIT_REFUSED;
 }
 
 static void

@@ -18,13 +18,17 @@
 #include <sodium.h>
 
 #include "common/bytes/id.h"
+#include "common/mail/address.h"
 #include "common/msg/history.h"
+#include "common/run/conf.h"
 #include "queue/disk.h"
 #include "queue/store_state.h"
 #include "queue/tool/tool.h"
 
 #define PIECE	  (64 * 1024)
 #define NAME_MAX_ (ID_LEN + 12)
+/* Trace fields; those of queue are a few thousand octets. */
+#define PREFIX_MAX (64 * 1024)
 /* Changes that are on their way to the disk together. */
 #define UNDER_WAY_MAX 64
 
@@ -275,6 +279,31 @@ commit(struct importing *in, struct record_message *m, int fd, uint64_t id)
 	return 0;
 }
 
+/* What a session would have let in: nothing that could be a command to the next
+ * host, or a line of its own. */
+static bool
+is_clean(struct span s, size_t max)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return false;
+	return s.n <= max;
+}
+
+static bool
+makes_sense(const struct record_message *m)
+{
+	struct wire_get rows = m->rcpts;
+	struct record_rcpt r;
+
+	while (record_rcpt_next(&rows, true, &r))
+		if (r.address.n == 0 || !is_clean(r.address, ADDRESS_MAX) ||
+		    !is_clean(r.host, CONF_HOST_MAX) || r.state != RCPT_WAITING)
+			return false;
+	return is_clean(m->sender, ADDRESS_MAX) && m->prefix.n <= PREFIX_MAX &&
+	    m->client.n <= PREFIX_MAX;
+}
+
 /* Is the file what was written? */
 static bool
 is_whole(int fd, const struct record_message *m, const char *want)
@@ -310,7 +339,8 @@ import_record(
 	uint64_t as;
 	int fd;
 
-	if (record_message_get(record, &m) == -1 || m.id != id) {
+	if (record_message_get(record, &m) == -1 || m.id != id ||
+	    !makes_sense(&m)) {
 		tool_complain(in->tool, id, "its envelope makes no sense");
 		return;
 	}

@@ -271,6 +271,7 @@ run(const struct verb *v, const struct store_options *options,
 	confine(&owner, options->spool, v->fills_spool, t.dir, v->fills_dir);
 	t.store = store_open(options);
 	v->run(&t);
+	event_base_free(t.base);
 	if (t.told != 0)
 		fputs("\r\033[K", stderr);
 	printf("%lu message%s %s", (unsigned long)t.done,

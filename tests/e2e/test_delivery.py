@@ -286,6 +286,7 @@ class Remote(unittest.TestCase):
         self.assertIn("quote", s.command("queue", "list", "age").stderr)
         self.assertEqual(s.command("queue", "list", "from=nobody@nowhere").returncode, 1)
         self.assertEqual(s.command("queue", "explode").returncode, 2)
+        self.assertEqual(s.command("queue", "count", "all").returncode, 0)
 
     def test_hold_release_bounce(self):
         s = self.service

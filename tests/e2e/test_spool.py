@@ -139,12 +139,18 @@ class Spool(unittest.TestCase):
         at = text.index('"record": "') + 11
         (out / f"{ids[3]}.json").write_text(text[:at] + "zz" + text[at + 2:])
         (out / "notes.txt").write_text("not ours")
+        # an envelope that was made by hand: a line end within the recipient
+        evil = (out / f"{ids[2]}.json").read_text()
+        bad = evil.replace(b"x@far.example".hex(), b"x\r\nQUIT.mple".hex())
+        self.assertNotEqual(bad, evil)
+        (out / f"{ids[2]}.json").write_text(bad)
         there = self.service(start=False)
         done = there.command("spool", "import", str(out))
         self.assertEqual(done.returncode, 1)
-        self.assertIn("1 message imported, 3 problems\n", done.stdout)
+        self.assertIn("0 messages imported, 4 problems\n", done.stdout)
         for part in (f"{ids[0]}: {ids[0]}.eml is not what was exported",
                      f"{ids[1]}: {ids[1]}.json is no envelope",
+                     f"{ids[2]}: its envelope makes no sense",
                      f"{ids[3]}: {ids[3]}.json is damaged"):
             self.assertIn(part, done.stdout)
         for words in ((), ("verify", "x"), ("import",), ("mend",)):
