@@ -3,9 +3,9 @@
  *
  * A child is forked, becomes the user, and is then handed one hand-out after
  * the other; it is kept until it was without work for some seconds, for a new one
- * costs as much as a dozen deliveries.  There are at most local_concurrency of
- * them, and one without work makes room for another user's.  A child that ends takes with it only what it
- * was given: those recipients are told to be tried again.
+ * is a fork, a sandbox and threads.  There are at most local_concurrency of them,
+ * and one without work makes room for another user's.  A child that ends takes
+ * with it only what it was given: those recipients are told to be tried again.
  */
 #ifndef CHILDREN_H
 #define CHILDREN_H
