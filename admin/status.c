@@ -113,7 +113,8 @@ judge_counters(struct status *s, const struct msg_process *p)
 	    counter(p, "descriptors") < counter(p, "descriptors_needed"))
 		problem(s,
 		    "a process may open %lu descriptors; max_sessions needs "
-		    "%lu",
+		    "%lu: raise the limit (ulimit -Hn, LimitNOFILE=) or lower "
+		    "max_sessions",
 		    (unsigned long)counter(p, "descriptors"),
 		    (unsigned long)counter(p, "descriptors_needed"));
 	if (p->kind == PEER_QUEUE && (n = counter(p, "refusing")) != 0)

@@ -124,7 +124,10 @@ postmaster_missing(struct question *q)
 
 	if (q->in->warned == 0 || now - q->in->warned > POSTMASTER_WARN)
 		log_error("postmaster_without_mailbox",
-		    log_str("postmaster", q->in->conf->postmaster));
+		    log_str("postmaster", q->in->conf->postmaster),
+		    log_str("reason",
+			"set postmaster to an address that gets mail, or make "
+			"an alias"));
 	q->in->warned = now;
 	refuse(q, R_TABLE_ERROR);
 }
