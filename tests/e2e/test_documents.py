@@ -57,7 +57,7 @@ def in_sources():
                 for name in names:
                     events.setdefault(name, set()).update(found)
                     near.setdefault(name, set()).update(keys)
-    for name in re.findall(r'SPAN\("event=(\w+)', (ROOT / "master/logger.c").read_text()):
+    for name in re.findall(r'SPAN\("event=(\w+)', (ROOT / "master/logger/output.c").read_text()):
         events.setdefault(name, set())
         near.setdefault(name, set())
     return events, near
