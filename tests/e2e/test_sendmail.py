@@ -803,6 +803,12 @@ class Clients(unittest.TestCase):
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=120 * SLOW, cwd="/", **kw)
 
+    def setUp(self):
+        # Other tests deliver to the same people.
+        for name in PEOPLE:
+            for f in (home(name) / "Maildir").glob("new/*"):
+                f.unlink()
+
     def got(self, name, seconds=20):
         box = home(name) / "Maildir"
         raw = wait_for(lambda: maildir(box), seconds)

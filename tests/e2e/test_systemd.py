@@ -129,6 +129,9 @@ class Booted(Debian):
         cls.results = json.loads(result.read_text()) if result.exists() else {}
 
     def check(self, name):
+        if name == "test_12_a_process_for_each_connection" and \
+                subprocess.run(["unshare", "--user", "true"], check=False).returncode != 0:
+            self.skipTest("no user namespaces here (a chroot?): PrivateUsers= of its unit fails")
         result = self.results.get(name, "did not come to it\n" + self.log)
         journal = self.root / "journal.txt"
         if result != "ok" and journal.exists():
