@@ -73,15 +73,6 @@ expansion_add(struct expansion *x, const struct msg_expanded *m)
 }
 
 static int
-span_cmp(struct span a, struct span b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int c = n > 0 ? memcmp(a.p, b.p, n) : 0;
-
-	return c != 0 ? c : (a.n > b.n) - (a.n < b.n);
-}
-
-static int
 row_cmp(const void *va, const void *vb)
 {
 	const struct row *a = va, *b = vb;

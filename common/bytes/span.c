@@ -21,6 +21,17 @@ same_but_case(const char *a, const char *b, size_t n)
 	return true;
 }
 
+int
+span_cmp(struct span a, struct span b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n > 0 ? memcmp(a.p, b.p, n) : 0;
+
+	if (c != 0)
+		return c;
+	return (a.n > b.n) - (a.n < b.n);
+}
+
 bool
 span_eq(struct span a, struct span b)
 {

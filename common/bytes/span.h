@@ -41,6 +41,8 @@ ascii_lower(char c)
 
 /* The same bytes, case and all. */
 bool span_eq(struct span, struct span);
+/* As memcmp, the shorter of two that begin alike first: an order for sorting. */
+int span_cmp(struct span, struct span);
 /* The same but for the case of ASCII letters. */
 bool span_is(struct span, const char *);
 bool span_case_eq(struct span, struct span);

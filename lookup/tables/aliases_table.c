@@ -301,21 +301,10 @@ read_line(struct reading *r, struct span line, uint32_t number)
 /* ---- the whole ------------------------------------------------------------ */
 
 static int
-compare(struct span a, struct span b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int c = memcmp(a.p, b.p, n);
-
-	if (c != 0)
-		return c;
-	return (a.n > b.n) - (a.n < b.n);
-}
-
-static int
 entry_cmp(const void *va, const void *vb)
 {
 	const struct aliases_entry *a = va, *b = vb;
-	int c = compare(a->name, b->name);
+	int c = span_cmp(a->name, b->name);
 
 	return c != 0 ? c : (a->line > b->line) - (a->line < b->line);
 }
@@ -381,7 +370,7 @@ key_cmp(const void *key, const void *entry)
 	const struct span *name = key;
 	const struct aliases_entry *e = entry;
 
-	return compare(*name, e->name);
+	return span_cmp(*name, e->name);
 }
 
 const struct aliases_entry *

@@ -160,21 +160,10 @@ parse_line(struct users_table *t, enum users_form form, struct span line,
 }
 
 static int
-compare(struct span a, struct span b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int c = memcmp(a.p, b.p, n);
-
-	if (c != 0)
-		return c;
-	return (a.n > b.n) - (a.n < b.n);
-}
-
-static int
 entry_cmp(const void *va, const void *vb)
 {
 	const struct users_entry *a = va, *b = vb;
-	int c = compare(a->local, b->local);
+	int c = span_cmp(a->local, b->local);
 
 	return c != 0 ? c : (a->line > b->line) - (a->line < b->line);
 }
@@ -228,7 +217,7 @@ key_cmp(const void *key, const void *entry)
 	const struct span *local = key;
 	const struct users_entry *e = entry;
 
-	return compare(*local, e->local);
+	return span_cmp(*local, e->local);
 }
 
 const struct users_entry *
